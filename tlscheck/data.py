@@ -1,0 +1,11 @@
+"""The data directories (``profiles``, ``reports``, ``locale``), installed or in a checkout."""
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+
+def data_dir(name: str) -> Traversable:
+    """The packaged directory *name*, or its top-level twin in a source checkout."""
+    packaged = resources.files("tlscheck") / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / name

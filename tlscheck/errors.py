@@ -1,0 +1,29 @@
+"""The user's mistakes, each one line that names the place, the key and the remedy."""
+
+
+class TlscheckError(Exception):
+    """The base of everything that ends the program with exit code 2 and one line on stderr."""
+
+
+class TargetError(TlscheckError):
+    """A target that cannot be understood."""
+
+
+class ProfileError(TlscheckError):
+    """A profile that is not there or does not fit the rules."""
+
+
+class ChecklistError(TlscheckError):
+    """A checklist that is not there or names what does not exist."""
+
+
+class ConfigError(TlscheckError):
+    """A configuration file that cannot be read or holds unknown keys."""
+
+
+class ScanFileError(TlscheckError):
+    """A scan file that cannot be read."""
+
+
+class OutputError(TlscheckError):
+    """An output file that cannot be written."""

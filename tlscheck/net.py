@@ -1,0 +1,228 @@
+"""The outside world: clock, resolver, dialling with deadlines, and the politeness budget.
+
+Everything above asks the network through here. Nothing here knows TLS or judges anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dns.exception
+import dns.resolver
+
+from tlscheck.model import Place, Reason
+
+
+class NetError(Exception):
+    """The peer's or the network's trouble: data, never the end of the program."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail
+
+
+def now() -> datetime:
+    """The present moment, aware, UTC."""
+    return datetime.now(UTC)
+
+
+class Lane:
+    """The politeness budget towards one address: how many at once, how far apart.
+
+    Starts with two connections at once; `widen` doubles that up to eight while all is well,
+    `slow_down` goes back to one at a time and doubles the gap between connections.
+    """
+
+    NARROW, WIDE = 2, 8
+    FIRST_GAP, LAST_GAP = 0.4, 6.4
+
+    def __init__(self) -> None:
+        self.width = self.NARROW
+        self.gap = 0.0
+        """Seconds between the starts of two connections."""
+        self.open = 0
+        self._next = 0.0
+        self._freed = asyncio.Condition()
+
+    def widen(self) -> None:
+        """All is well: allow more at once, unless the peer has ever shown a limit."""
+        if not self.gap:
+            self.width = min(self.width * 2, self.WIDE)
+
+    def slow_down(self) -> None:
+        """The peer shows a limit: one at a time, twice as far apart as before."""
+        self.width = 1
+        self.gap = min(self.gap * 2, self.LAST_GAP) if self.gap else self.FIRST_GAP
+
+    @contextlib.asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for the right to open a connection, and hold it."""
+        async with self._freed:
+            await self._freed.wait_for(lambda: self.open < self.width)
+            self.open += 1
+        try:
+            wait = self._next - time.monotonic()
+            self._next = max(self._next, time.monotonic()) + self.gap
+            if wait > 0:
+                await asyncio.sleep(wait)
+            yield
+        finally:
+            async with self._freed:
+                self.open -= 1
+                self._freed.notify_all()
+
+
+class Stream:
+    """One TCP connection with deadlines: every read and write ends in time."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deadline: float
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._deadline = deadline
+        """On the loop's clock."""
+
+    @property
+    def source(self) -> str:
+        """Our own address on this connection."""
+        return str(self._writer.get_extra_info("sockname")[0])
+
+    def left(self) -> float:
+        """Seconds until the connection's deadline."""
+        return self._deadline - asyncio.get_running_loop().time()
+
+    async def read(self, size: int = 16384, timeout: float | None = None) -> bytes:
+        """Bytes as they come; ``b""`` when the peer has closed. NetError: timeout, reset."""
+        left = self.left() if timeout is None else min(timeout, self.left())
+        try:
+            return await asyncio.wait_for(self._reader.read(size), max(left, 0))
+        except TimeoutError:
+            raise NetError(Reason.TIMEOUT) from None
+        except OSError as error:
+            raise NetError(Reason.RESET, _words(error)) from None
+
+    async def write(self, data: bytes) -> None:
+        """Send *data* whole. NetError: timeout, reset."""
+        try:
+            self._writer.write(data)
+            await asyncio.wait_for(self._writer.drain(), max(self.left(), 0))
+        except TimeoutError:
+            raise NetError(Reason.TIMEOUT) from None
+        except OSError as error:
+            raise NetError(Reason.RESET, _words(error)) from None
+
+    async def close(self) -> None:
+        """Let go of the connection without waiting for the peer."""
+        self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+@dataclass
+class Net:
+    """What the probes share: resolver, deadlines, lanes and the count of connections."""
+
+    family: int = 0
+    """4 or 6 to look at one family only."""
+    overrides: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """``--resolve``: the address to use for a host and port."""
+    connect_timeout: float = 5.0
+    """Seconds for one connection, from the first packet to its end, unless said otherwise."""
+    budget: float = 60.0
+    """Seconds for the TLS look at one target."""
+    connections: Counter[Place] = field(default_factory=Counter)
+    """TCP connections opened, by place."""
+    sources: set[str] = field(default_factory=set)
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+
+    def lane(self, address: str) -> Lane:
+        """The politeness budget towards *address*."""
+        return self._lanes.setdefault(address, Lane())
+
+    def spent(self, place: Place) -> int:
+        """Connections opened to *place* so far."""
+        return self.connections[place]
+
+    @contextlib.asynccontextmanager
+    async def dial(self, place: Place, timeout: float | None = None) -> AsyncIterator[Stream]:
+        """A connection to *place* within its lane's budget, closed at the end.
+
+        The deadline of *timeout* seconds (default `connect_timeout`) covers all that is done with
+        it. NetError: connection_refused, unreachable, timeout, reset.
+        """
+        async with self.lane(place.address).slot():
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + (self.connect_timeout if timeout is None else timeout)
+            self.connections[place] += 1
+            try:
+                reader, writer = await asyncio.wait_for(
+                    asyncio.open_connection(place.address, place.port), deadline - loop.time()
+                )
+            except TimeoutError:
+                raise NetError(Reason.TIMEOUT, "no answer to the connection request") from None
+            except ConnectionRefusedError:
+                raise NetError(Reason.CONNECTION_REFUSED) from None
+            except ConnectionResetError:
+                raise NetError(Reason.RESET) from None
+            except OSError as error:
+                raise NetError(Reason.UNREACHABLE, _words(error)) from None
+            stream = Stream(reader, writer, deadline)
+            self.sources.add(stream.source)
+            try:
+                yield stream
+            finally:
+                await stream.close()
+
+    async def resolve(self, host: str, port: int) -> tuple[str, ...]:
+        """Every address of *host*, IPv4 first. NetError: unresolved."""
+        if override := self.overrides.get((host, port)):
+            return (override,)
+        with contextlib.suppress(ValueError):
+            return (str(ipaddress.ip_address(host)),)
+        # The system's resolver honours the hosts file and gives every A and AAAA record; a thread
+        # that hangs in it is left behind after the deadline.
+        family = {4: socket.AF_INET, 6: socket.AF_INET6}.get(self.family, socket.AF_UNSPEC)
+        try:
+            rows = await asyncio.wait_for(
+                asyncio.get_running_loop().getaddrinfo(
+                    host, None, family=family, type=socket.SOCK_STREAM
+                ),
+                2 * self.connect_timeout,
+            )
+        except TimeoutError:
+            raise NetError(Reason.UNRESOLVED, "the resolver did not answer") from None
+        except (OSError, UnicodeError) as error:
+            raise NetError(Reason.UNRESOLVED, str(error)) from None
+        rows.sort(key=lambda row: row[0] == socket.AF_INET6)
+        return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
+
+
+def resolver() -> str:
+    """The addresses of the resolver in use, for the report."""
+    try:
+        return ", ".join(str(server) for server in dns.resolver.get_default_resolver().nameservers)
+    except (dns.exception.DNSException, OSError):
+        return ""
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def source_towards(place: Place) -> str:
+    """The source address that the kernel would choose towards *place*; nothing is sent."""
+    family = socket.AF_INET6 if ":" in place.address else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((place.address, place.port))
+        return str(probe.getsockname()[0])
+    return ""
