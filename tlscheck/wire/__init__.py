@@ -1,0 +1,1 @@
+"""Bytes on the wire, sans I/O: messages, records and the registries. Standard library only."""
