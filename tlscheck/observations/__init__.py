@@ -1,0 +1,1 @@
+"""What can be known: frozen dataclasses, and how bytes become them. One module a subject."""

@@ -1,0 +1,483 @@
+"""What a list of exchanges proves about one endpoint, and what it leaves open.
+
+The rules of evidence are here, and nowhere else:
+
+* An answer proves that what it names is accepted. Nothing that was not offered is ever reported.
+* A refusal counts only between two good canaries: the last sign of health before it and the first
+  after it must be good. A sign of health is any answer; a known-good hello that is not answered, or
+  a connection that does not come about, is a bad one.
+* An alert that refuses counts once. A close, a reset or another alert is a refusal only when the
+  same question meets it twice; and once there was any trouble, only when the question had at least
+  twice as much room before it as the canary that was served after it: whatever limits rates
+  would have stopped the canary first. Silence is no refusal, but for SSL 2.0.
+* Each name that is called refused was refused `NEEDED` times; where connections contradicted each
+  other (unequal nodes behind one address), `NEEDED_UNEQUAL` times, and accepted once wins.
+* The dimensions lean on each other, so a refusal counts for a dimension only when all others were
+  offered in full.
+
+Pure: the same exchanges give the same knowledge, at the time of the look and years later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import cached_property, lru_cache
+
+from tlscheck.model import State
+from tlscheck.observations.exchange import Exchange, Outcome
+from tlscheck.wire.hello import Extension
+from tlscheck.wire.primes import FFDHE_PRIMES
+from tlscheck.wire.registry import (
+    GROUP_BY_NAME,
+    GROUPS,
+    SCHEMES,
+    SUITE_BY_NAME,
+    SUITES,
+    Version,
+)
+
+NEEDED, NEEDED_UNEQUAL = 2, 8
+SUITE, GROUP, SCHEME = "suites", "groups", "schemes"
+DIMENSIONS = (SUITE, GROUP, SCHEME)
+COMMON_GROUPS = frozenset(("x25519", "secp256r1", "secp384r1", "secp521r1", "x448"))
+"""A hello that offers at least these (and what was accepted) offers groups in full."""
+COMMON_SCHEMES = frozenset(
+    (
+        "rsa_pkcs1_sha256",
+        "rsa_pkcs1_sha384",
+        "rsa_pkcs1_sha512",
+        "ecdsa_secp256r1_sha256",
+        "ecdsa_secp384r1_sha384",
+        "rsa_pss_rsae_sha256",
+    )
+)
+_SOFT = frozenset((Outcome.CLOSED, Outcome.RESET, Outcome.ALERT))
+_GOOD = frozenset((Outcome.ANSWERED, Outcome.FALLBACK))
+_ROOM = 2.0
+"""How many times the canary's room a question must have had for a soft refusal to count."""
+_LEAST_ROOM = timedelta(seconds=0.3)
+
+
+@lru_cache(maxsize=32)
+def candidates(version: Version, dimension: str) -> tuple[str, ...]:
+    """Every name that can be offered in *dimension* of *version*, in registry order."""
+    if version is Version.SSL_2_0:
+        return ()
+    if dimension == SUITE:
+        return tuple(s.name for s in SUITES if s.lowest.rank <= version.rank <= s.highest.rank)
+    if dimension == GROUP:
+        if version is Version.TLS_1_3:
+            return tuple(g.name for g in GROUPS if g.tls13)
+        # SSL 3.0 has no extensions; RFC 7919 is asked in TLS 1.2 alone.
+        kinds = {Version.SSL_3_0: (), Version.TLS_1_2: ("ec", "ff")}.get(version, ("ec",))
+        return tuple(g.name for g in GROUPS if g.tls12 and g.kind in kinds)
+    if version is Version.TLS_1_3:
+        return tuple(s.name for s in SCHEMES if s.tls13)
+    if version is Version.TLS_1_2:
+        return tuple(s.name for s in SCHEMES)
+    return ()
+
+
+class Knowledge:
+    """What *exchanges* (one endpoint's, in the order of their start) prove."""
+
+    def __init__(self, exchanges: Iterable[Exchange]) -> None:
+        self.exchanges: tuple[Exchange, ...] = tuple(sorted(exchanges, key=lambda e: e.at))
+        self.named = any(e.named for e in self.exchanges)
+        """Whether the endpoint has a name; hellos without it then ask another host."""
+
+    # -- health -----------------------------------------------------------------------------------
+
+    @cached_property
+    def own(self) -> tuple[Exchange, ...]:
+        """The exchanges that ask the endpoint itself (with its name, if it has one)."""
+        return tuple(e for e in self.exchanges if e.named == self.named or e.is_ssl2)
+
+    @cached_property
+    def answered(self) -> tuple[Exchange, ...]:
+        """The endpoint's own answers."""
+        return tuple(e for e in self.own if e.outcome is Outcome.ANSWERED)
+
+    @cached_property
+    def _good_keys(self) -> frozenset[tuple[object, ...]]:
+        return frozenset(e.key for e in self.exchanges if e.outcome is Outcome.ANSWERED)
+
+    @cached_property
+    def _signs(self) -> tuple[tuple[Exchange, bool], ...]:
+        """Signs of health: (exchange, good), in order; refusals of unequal nodes left out."""
+        signs = []
+        for e in self.exchanges:
+            if e.outcome in _GOOD:
+                signs.append((e, True))
+            elif e.outcome is Outcome.UNCONNECTED or self._fails(e):
+                signs.append((e, False))
+        return tuple(signs)
+
+    def _fails(self, e: Exchange) -> bool:
+        """Whether *e* is a known-good hello that was not answered, and no node's own refusal."""
+        return e.key in self._good_keys and not self._flaps(e)
+
+    def _flaps(self, e: Exchange) -> bool:
+        """Whether *e* is a known-good hello refused by alert while its neighbours are answered."""
+        if e.outcome is not Outcome.REFUSED:
+            return False
+        before = [x for x in self.exchanges if x.until <= e.at and self._decisive(x)]
+        after = [x for x in self.exchanges if x.at >= e.until and self._decisive(x)]
+        return bool(
+            before
+            and after
+            and max(before, key=lambda x: x.until).outcome in _GOOD
+            and after[0].outcome in _GOOD
+        )
+
+    def _decisive(self, e: Exchange) -> bool:
+        return (
+            e.outcome in _GOOD
+            or e.outcome is Outcome.UNCONNECTED
+            or (e.key in self._good_keys and e.outcome is not Outcome.REFUSED)
+        )
+
+    @cached_property
+    def healthy(self) -> bool:
+        """Whether the last sign of health is good."""
+        return bool(self._signs) and self._signs[-1][1]
+
+    @cached_property
+    def troubled(self) -> bool:
+        """Whether anything ever looked like a limit or a fault rather than an answer."""
+        return any(not good for _, good in self._signs) or any(
+            e.outcome in (*_SOFT, Outcome.SILENT) for e in self.exchanges if not e.is_ssl2
+        )
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - a Knowledge lives for one round
+    def trust(self, e: Exchange) -> bool | None:
+        """Whether the refusal *e* stands between two good canaries; ``None``: not yet known."""
+        before = [good for s, good in self._signs if s.until <= e.at]
+        after = [(s, good) for s, good in self._signs if s.at >= e.until]
+        overlapping = [
+            good for s, good in self._signs if s is not e and s.at < e.until and s.until > e.at
+        ]
+        if not before or not before[-1] or not all(overlapping):
+            return False
+        if e.outcome is not Outcome.REFUSED and not self._soft(e):
+            return False
+        if not after:
+            return None
+        if not after[0][1]:
+            return False
+        if e.outcome is Outcome.REFUSED or not self.troubled:
+            return True
+        return self._room(e) >= max(_LEAST_ROOM, _ROOM * self._room(after[0][0]))
+
+    def trusted(self, e: Exchange) -> bool:
+        """Whether the refusal *e* is known to stand between two good canaries."""
+        return self.trust(e) is True
+
+    @staticmethod
+    def _soft(e: Exchange) -> bool:
+        return e.outcome in (_SSL2_SOFT if e.is_ssl2 else _SOFT)
+
+    def _room(self, e: Exchange) -> timedelta:
+        """The time without any connection before *e* began."""
+        others = [x.until for x in self.exchanges if x is not e and x.at <= e.at]
+        return max(e.at - max(others), timedelta(0)) if others else timedelta(days=1)
+
+    @cached_property
+    def canary(self) -> Exchange | None:
+        """The known-good hello that was answered most reliably, the latest of equals."""
+        score: Counter[tuple[object, ...]] = Counter()
+        for e in self.exchanges:
+            score[e.key] += 1 if e.outcome is Outcome.ANSWERED else -2
+        good = [e for e in self.answered if not e.is_ssl2 and not e.retried and not e.early_ccs]
+        return max(good, key=lambda e: (score[e.key] > 0, e.at), default=None)
+
+    # -- contradictions ---------------------------------------------------------------------------
+
+    @cached_property
+    def contradictions(self) -> tuple[str, ...]:
+        """How connections contradicted each other, as short English names of what differed."""
+        found = set()
+        if any(self._flaps(e) and e.key in self._good_keys for e in self.own):
+            found.add("answer")
+        leaves: dict[tuple[object, ...], set[bytes]] = defaultdict(set)
+        versions: dict[tuple[object, ...], set[Version | None]] = defaultdict(set)
+        for e in self.answered:
+            versions[e.key].add(e.version)
+            if e.flight.certificates:
+                leaves[e.key].add(e.flight.certificates[0])
+        if any(len(some) > 1 for some in leaves.values()):
+            found.add("certificate")
+        if any(len(some) > 1 for some in versions.values()):
+            found.add("version")
+        if any(
+            self._accepted_counts(v, d)[name] and count
+            for v in Version
+            for d in (SUITE, GROUP)
+            for name, count in self._refusal_counts(v, d).items()
+        ):
+            found.add("answer")
+        return tuple(sorted(found))
+
+    @property
+    def needed(self) -> int:
+        """How often a refusal must be met."""
+        return NEEDED_UNEQUAL if self.contradictions else NEEDED
+
+    # -- versions ---------------------------------------------------------------------------------
+
+    def version(self, version: Version) -> State:
+        """What became of *version*."""
+        if any(e.version is version for e in self.answered):
+            return State.ACCEPTED
+        if version is Version.SSL_2_0:
+            refused = [e for e in self.exchanges if e.is_ssl2 and self.trusted(e)]
+            return State.REFUSED if len(refused) >= self.needed else State.UNKNOWN
+        if self.version_refusals(version) >= self.needed:
+            return State.REFUSED
+        return State.UNKNOWN
+
+    def version_refusals(self, version: Version) -> int:
+        """How often *version* was refused as a whole."""
+        passed_over = sum(1 for e in self.answered if self._passes_over(e, version))
+        if version is Version.TLS_1_3:
+            return passed_over + self._least(Version.TLS_1_3)
+        # A hello up to `most` that is refused whole says that there is nothing from `most` down,
+        # so it speaks of *version* too, unless a version between is accepted.
+        whole = 0
+        for most in (v for v in _CLASSIC if v.rank >= version.rank):
+            if any(e.version is most for e in self.answered):
+                break
+            whole = max(whole, self._least(most))
+        return passed_over + whole
+
+    def _passes_over(self, e: Exchange, version: Version) -> bool:
+        """Whether the answer *e* chose a version below *version* although that was offered."""
+        if e.version is None or e.is_ssl2 or e.version.rank >= version.rank:
+            return False
+        if e.most is None:
+            return version is Version.TLS_1_3 or version is Version.TLS_1_2
+        return e.most.rank >= version.rank and len(e.suites) >= 20
+
+    def _least(self, most: Version) -> int:
+        """How often each suite of *most* was refused at least, in hellos up to *most*."""
+        counts = self._refusal_counts(most, SUITE)
+        return min((counts[name] for name in candidates(most, SUITE)), default=0)
+
+    # -- dimensions -------------------------------------------------------------------------------
+
+    def accepted(self, version: Version, dimension: str) -> tuple[str, ...]:
+        """Names seen in answers, in the order of their discovery."""
+        return tuple(self._accepted_counts(version, dimension))
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def _accepted_counts(self, version: Version, dimension: str) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for e in self.answered:
+            if e.version is version:
+                for name in self._names(e, dimension):
+                    found[name] += 1
+        return found
+
+    def _names(self, e: Exchange, dimension: str) -> tuple[str, ...]:
+        if dimension == SUITE:
+            return (e.suite,) if e.suite else ()
+        if dimension == GROUP:
+            group = e.group or self._finite_group(e)
+            return (group,) if group else ()
+        if e.version is Version.TLS_1_3:
+            # Only a lone scheme that got a ServerHello is proven; in clear nothing names it.
+            return e.schemes if len(e.schemes) == 1 and e.flight.hello else ()
+        return (e.scheme,) if e.scheme else ()
+
+    def refused(self, version: Version, dimension: str) -> tuple[str, ...]:
+        """Names that are refused: offered, never accepted, and refused often enough."""
+        settled = set(self.accepted(version, dimension)) | set(self.pending(version, dimension))
+        return tuple(name for name in candidates(version, dimension) if name not in settled)
+
+    def pending(self, version: Version, dimension: str) -> tuple[str, ...]:
+        """Names that are neither accepted nor refused, in registry order."""
+        counts = self._refusal_counts(version, dimension)
+        settled = set(self._accepted_counts(version, dimension)) | self._moot(version, dimension)
+        return tuple(
+            name
+            for name in candidates(version, dimension)
+            if counts[name] < self.needed and name not in settled
+        )
+
+    def claims(self, version: Version, dimension: str) -> Counter[str]:
+        """How often each name was refused, refusals without a later sign of health included."""
+        return self._refusal_counts(version, dimension, claimed=True)
+
+    def _moot(self, version: Version, dimension: str) -> frozenset[str]:
+        """Groups that nothing could negotiate: no suite that is accepted would use them."""
+        if dimension != GROUP or version.rank > Version.TLS_1_2.rank:
+            return frozenset()
+        accepted = [SUITE_BY_NAME[name] for name in self.accepted(version, SUITE)]
+        settled = bool(accepted) and not self.pending(version, SUITE)
+        moot: set[str] = set()
+        if settled and not any(s.elliptic for s in accepted):
+            moot.update(_kind(version, "ec"))
+        if settled and not any(s.finite for s in accepted):
+            moot.update(_kind(version, "ff"))
+        if self.finite_asked and not self.finite_negotiated:
+            moot.update(_kind(version, "ff"))
+        return frozenset(moot)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def _refusal_counts(
+        self, version: Version, dimension: str, claimed: bool = False
+    ) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        soft: Counter[tuple[object, ...]] = Counter()
+        for e in self.own:
+            names = self._refusal_of(e, version, dimension)
+            if not names:
+                continue
+            trust = True if e.outcome is Outcome.ANSWERED else self.trust(e)
+            if not trust and not (claimed and trust is None):
+                continue
+            if e.outcome in _SOFT:
+                soft[e.key] += 1
+                if soft[e.key] < 2:
+                    continue
+                if soft[e.key] == 2:
+                    counts.update(names)
+            counts.update(names)
+        return counts
+
+    def _refusal_of(self, e: Exchange, version: Version, dimension: str) -> tuple[str, ...]:
+        """The names of *dimension* that the refusal *e* can speak of: all else offered in full."""
+        if e.most is not version or e.fallback or e.is_ssl2 or finite_control(e):
+            return ()
+        if e.outcome is Outcome.ANSWERED:
+            return self._passed_over_groups(e, version) if dimension == GROUP else ()
+        names: tuple[str, ...] = getattr(e, dimension)
+        match dimension:
+            case "suites":
+                counts = self.full_groups(e, version) and self.full_schemes(e, version)
+                counts = counts and (version is not Version.TLS_1_3 or self._versed(e))
+            case "groups":
+                counts = self.full_schemes(e, version) and self._groups_matter(e, version)
+            case _ if version is Version.TLS_1_3:
+                shares = set(e.hello.shares)
+                accepted = {x.group_code for x in self.answered if x.version is version and x.group}
+                counts = bool(shares) and shares <= accepted and self._full_suites(e, version)
+            case _:
+                counts = self._full_suites(e, version) and self.full_groups(e, version)
+        return names if counts else ()
+
+    def _versed(self, e: Exchange) -> bool:
+        """Whether a TLS 1.3 refusal is no mere dislike of an empty key_share."""
+        return bool(e.hello.shares) or any(
+            x.version is Version.TLS_1_3 and not x.hello.shares for x in self.answered
+        )
+
+    def full_groups(self, e: Exchange, version: Version) -> bool:
+        """Whether the groups that *e* offers limit nothing else."""
+        elliptic = version is Version.TLS_1_3 or any(SUITE_BY_NAME[s].elliptic for s in e.suites)
+        if not elliptic or version is Version.SSL_3_0:
+            return True
+        return set(e.groups) >= COMMON_GROUPS | set(self._accepted_counts(version, GROUP))
+
+    def full_schemes(self, e: Exchange, version: Version) -> bool:
+        """Whether the signature schemes that *e* offers limit nothing else."""
+        if version.rank < Version.TLS_1_2.rank:
+            return True
+        if version is Version.TLS_1_3:
+            return set(e.schemes) >= COMMON_SCHEMES & set(candidates(version, SCHEME))
+        return set(e.schemes) >= COMMON_SCHEMES | set(self._accepted_counts(version, SCHEME))
+
+    def _full_suites(self, e: Exchange, version: Version) -> bool:
+        """Whether all accepted suites are offered (below TLS 1.3: all that are signed)."""
+        accepted = {
+            name
+            for name in self._accepted_counts(version, SUITE)
+            if version is Version.TLS_1_3 or SUITE_BY_NAME[name].signed
+        }
+        return bool(accepted) and set(e.suites) >= accepted
+
+    def _groups_matter(self, e: Exchange, version: Version) -> bool:
+        """Whether the refusal *e* of groups can be about the groups.
+
+        In TLS 1.2 and before, DHE and RSA suites ignore the groups (but for RFC 7919), and an
+        ECDSA certificate is unusable for a client that does not list its curve.
+        """
+        accepted = self._accepted_counts(version, SUITE)
+        if version is Version.TLS_1_3:
+            return bool(accepted) and set(e.suites) >= set(accepted)
+        kinds = [SUITE_BY_NAME[name] for name in accepted if name in e.suites]
+        if self.finite_negotiated and any(s.finite for s in kinds):
+            return all(s.finite for s in kinds)
+        return any(s.elliptic and s.authentication != "ECDSA" for s in kinds) and all(
+            s.elliptic for s in (SUITE_BY_NAME[name] for name in e.suites)
+        )
+
+    def _passed_over_groups(self, e: Exchange, version: Version) -> tuple[str, ...]:
+        """With an ECDSA certificate only: the groups that the server did not choose.
+
+        Such a server answers with the certificate's own curve, which must stand in the hello, last,
+        when it takes none of those before it.
+        """
+        if version is Version.TLS_1_3 or len(e.groups) < 2 or e.group != e.groups[-1]:
+            return ()
+        suites = [SUITE_BY_NAME[name] for name in e.suites]
+        if not all(s.elliptic and s.authentication == "ECDSA" for s in suites):
+            return ()
+        return e.groups[:-1]
+
+    # -- finite-field groups in TLS 1.2 (RFC 7919) ------------------------------------------------
+
+    @cached_property
+    def finite_negotiated(self) -> bool:
+        """Whether the server heeds finite-field groups below TLS 1.3.
+
+        RFC 7919, section 4: offered only such groups that it does not know, it must not choose DHE.
+        """
+        return any(
+            e.outcome is Outcome.REFUSED and self.trusted(e) for e in self.own if finite_control(e)
+        ) and not any(finite_control(e) for e in self.answered)
+
+    @property
+    def finite_asked(self) -> bool:
+        """Whether the control for finite-field groups was put and is settled."""
+        return any(
+            finite_control(e) and (e.outcome is Outcome.ANSWERED or self.trusted(e))
+            for e in self.own
+        )
+
+    def _finite_group(self, e: Exchange) -> str:
+        exchange = e.flight.key_exchange
+        if not exchange or not exchange.prime or not self.finite_negotiated:
+            return ""
+        name = ffdhe_name(exchange.prime)
+        return name if name in e.groups else ""
+
+
+FINITE_CONTROL = 0x01F0
+"""An unassigned code point among the finite-field groups (256 to 511)."""
+
+
+def finite_control(e: Exchange) -> bool:
+    """Whether *e* offers nothing but the control group of RFC 7919."""
+    return e.hello.numbers(Extension.SUPPORTED_GROUPS) == (FINITE_CONTROL,)
+
+
+def ffdhe_name(prime: bytes) -> str:
+    """The name of the RFC 7919 group with this prime, else empty."""
+    number = int.from_bytes(prime)
+    return next((name for name, p in FFDHE_PRIMES.items() if p == number), "")
+
+
+def _kind(version: Version, kind: str) -> tuple[str, ...]:
+    return tuple(name for name in candidates(version, GROUP) if GROUP_BY_NAME[name].kind == kind)
+
+
+_CLASSIC: Sequence[Version] = (
+    Version.SSL_3_0,
+    Version.TLS_1_0,
+    Version.TLS_1_1,
+    Version.TLS_1_2,
+)
+_SSL2_SOFT = frozenset((Outcome.SILENT, Outcome.GARBLED, Outcome.ALERT, *_SOFT))

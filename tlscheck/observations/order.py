@@ -1,0 +1,113 @@
+"""Whose order decides: read from which of the accepted ones each answer chose."""
+
+from __future__ import annotations
+
+from tlscheck.model import State
+from tlscheck.observations.exchange import Exchange
+from tlscheck.observations.knowledge import GROUP, SUITE, Knowledge
+from tlscheck.observations.tls import Chooser, Order
+from tlscheck.wire.registry import SUITE_BY_NAME, Version
+
+
+def order(known: Knowledge, version: Version) -> Order:
+    """Whose order of suites and of groups decides in *version*."""
+    return Order(
+        chooser(known, version, SUITE), chooser(known, version, GROUP), chacha(known, version)
+    )
+
+
+def chooser(known: Knowledge, version: Version, dimension: str) -> Chooser:
+    """Who chooses in one dimension.
+
+    The server, when it ever passed over an accepted name that stood before the one it chose (but
+    for ChaCha20, which some put first only for clients that do). The client, when of two names
+    each was chosen where it stood first.
+    """
+    accepted = set(known.accepted(version, dimension))
+    if len(accepted) < 2:
+        return Chooser.SINGLE
+    won: set[tuple[str, str]] = set()
+    passed_over = False
+    for offered, chosen in _choices(known, version, dimension):
+        names = [name for name in offered if name in accepted]
+        if len(names) < 2 or chosen not in names:
+            continue
+        place = names.index(chosen)
+        passed_over = passed_over or place > 0
+        won.update((chosen, other) for other in names[place + 1 :])
+    if passed_over:
+        return Chooser.SERVER
+    if any((other, one) in won for one, other in won):
+        return Chooser.CLIENT
+    return Chooser.UNKNOWN
+
+
+def conclusive(known: Knowledge, version: Version, dimension: str) -> bool:
+    """Whether `chooser` knows."""
+    return chooser(known, version, dimension) is not Chooser.UNKNOWN
+
+
+def chacha(known: Knowledge, version: Version) -> State:
+    """Whether a server with an order of its own lets clients put ChaCha20 first."""
+    accepted = known.accepted(version, SUITE)
+    if not any("CHACHA20" in name for name in accepted) or all(
+        "CHACHA20" in name for name in accepted
+    ):
+        return State.REFUSED
+    if chooser(known, version, SUITE) is not Chooser.SERVER:
+        return State.REFUSED
+    first_chosen, otherwise = set(), set()
+    asked = False
+    for offered, chosen in _choices(known, version, SUITE):
+        names = [name for name in offered if name in accepted]
+        if len(names) < 2 or all("CHACHA20" in name for name in names):
+            continue
+        if "CHACHA20" in names[0]:
+            asked = True
+            if "CHACHA20" in chosen:
+                first_chosen.add(chosen)
+        elif "CHACHA20" in chosen:
+            otherwise.add(chosen)
+    if not asked:
+        return State.UNKNOWN
+    return State.ACCEPTED if first_chosen - otherwise else State.REFUSED
+
+
+def preference(known: Knowledge, version: Version, dimension: str) -> tuple[str, ...]:
+    """The accepted names, the server's favourite first: by who was chosen over whom."""
+    accepted = known.accepted(version, dimension)
+    over: dict[str, set[str]] = {name: set() for name in accepted}
+    for offered, chosen in _choices(known, version, dimension):
+        if dimension == SUITE and "CHACHA20" in chosen and offered and offered[0] == chosen:
+            continue
+        over[chosen].update(n for n in offered if n in over and n != chosen)
+    left, ordered = list(accepted), []
+    while left:
+        best = min(left, key=lambda n: sum(n in over[other] for other in left))
+        ordered.append(best)
+        left.remove(best)
+    return tuple(ordered)
+
+
+def _choices(
+    known: Knowledge, version: Version, dimension: str
+) -> list[tuple[tuple[str, ...], str]]:
+    """What was offered in which order, and which of it was chosen."""
+    found = []
+    for e in known.answered:
+        if e.version is not version or e.most is not version:
+            continue
+        if (dimension == GROUP and e.hello.shares) or not _free(known, e, version):
+            continue
+        chosen = e.suite if dimension == SUITE else e.group
+        if chosen:
+            found.append((getattr(e, dimension), chosen))
+    return found
+
+
+def _free(known: Knowledge, e: Exchange, version: Version) -> bool:
+    """Whether no other dimension swayed the choice: several kinds of certificate lean on both."""
+    kinds = {SUITE_BY_NAME[s].authentication for s in known.accepted(version, SUITE)}
+    if len(kinds) == 1 and "ECDSA" not in kinds:
+        return True
+    return set(e.groups) >= set(known.accepted(version, GROUP)) and known.full_schemes(e, version)

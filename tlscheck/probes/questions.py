@@ -1,0 +1,767 @@
+"""What to ask next: from what is known, the hellos that settle the most with the fewest.
+
+Pure: knowledge in, questions out. `engine` puts them on the wire.
+
+The plan for one version: the first two questions strike out a suite, a group and a signature
+scheme each. Then suites are asked with all groups and schemes in full, and groups and schemes with
+all accepted suites, side by side; every refusal on that way is a closing refusal of its dimension.
+The lists are offered the weak first and the strong first in turn, so that whose order decides
+shows without a question of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import ceil
+
+from tlscheck.model import State
+from tlscheck.observations.exchange import End, Exchange, Outcome
+from tlscheck.observations.knowledge import (
+    COMMON_GROUPS,
+    COMMON_SCHEMES,
+    FINITE_CONTROL,
+    GROUP,
+    SCHEME,
+    SUITE,
+    Knowledge,
+    candidates,
+)
+from tlscheck.observations.order import chacha, conclusive
+from tlscheck.wire.hello import (
+    FALLBACK_SCSV,
+    RENEGOTIATION_SCSV,
+    ClientHello,
+    Extension,
+    Extensions,
+    Ssl2Hello,
+    code_points,
+    key_shares,
+    protocols,
+    server_name,
+    supported_versions,
+)
+from tlscheck.wire.registry import (
+    GROUP_BY_NAME,
+    SCHEME_BY_NAME,
+    SCHEMES,
+    SSL2_KINDS,
+    SUITE_BY_NAME,
+    Suite,
+    Version,
+)
+from tlscheck.wire.shares import share
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+CLASSIC = (Version.TLS_1_2, Version.TLS_1_1, Version.TLS_1_0, Version.SSL_3_0)
+MOST_ASKED = 6
+"""How often one question is put at the most, beyond the refusals that are needed."""
+_REAL_SHARES = ("x25519", "secp256r1")
+_PLAUSIBLE = COMMON_GROUPS | {"ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"}
+"""Groups that ordinary servers have: as long as such are open, more answers are likely."""
+_SCHEMES_OF = {
+    "RSA": ("rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"),
+    "secp256r1": ("ecdsa_secp256r1_sha256",),
+    "secp384r1": ("ecdsa_secp384r1_sha384",),
+    "secp521r1": ("ecdsa_secp521r1_sha512",),
+    "": ("rsa_pss_rsae_sha256", "ecdsa_secp256r1_sha256"),
+}
+_CURVE_OIDS = {
+    bytes.fromhex("06082a8648ce3d030107"): "secp256r1",
+    bytes.fromhex("06052b81040022"): "secp384r1",
+    bytes.fromhex("06052b81040023"): "secp521r1",
+}
+_EC_KEY = bytes.fromhex("06072a8648ce3d0201")
+_BOGUS_SCHEME = 0xFE0F
+"""A private-use code point (RFC 8446, section 4.2.3) that no server knows."""
+_ALL_SCHEMES = code_points([s.code for s in SCHEMES])
+"""What certificates may be signed with is never what is asked: JSSE checks the chain by it."""
+_COMMON_SUITES = (
+    0xC02C, 0xC030, 0xC02B, 0xC02F, 0xCCA9, 0xCCA8, 0x009F, 0x009E, 0xC024, 0xC028, 0xC023, 0xC027,
+    0xC00A, 0xC014, 0xC009, 0xC013, 0x006B, 0x0067, 0x0039, 0x0033, 0x009D, 0x009C, 0x003D, 0x003C,
+    0x0035, 0x002F, 0x000A, 0x0005,
+)  # fmt: skip
+_BROWSER_SUITES = (
+    0x1301, 0x1303, 0x1302, 0xC02B, 0xC02F, 0xCCA9, 0xCCA8, 0xC02C, 0xC030, 0xC00A, 0xC009, 0xC013,
+    0xC014, 0x009C, 0x009D, 0x002F, 0x0035,
+)  # fmt: skip
+_BROWSER_GROUPS = ("X25519MLKEM768", "x25519", "secp256r1", "secp384r1", "secp521r1")
+_BROWSER_SCHEMES = (
+    "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512",
+    "rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512",
+    "rsa_pkcs1_sha256", "rsa_pkcs1_sha384", "rsa_pkcs1_sha512", "ecdsa_sha1", "rsa_pkcs1_sha1",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One rung of the ladder of hello shapes for servers that choke on ours."""
+
+    name: str
+    most_suites: int
+    padded: bool
+    plain: bool
+    """Only the extensions that old servers know, and only common groups and schemes."""
+
+
+LADDER = (
+    Shape("full", 280, padded=True, plain=False),
+    Shape("short", 88, padded=True, plain=False),
+    Shape("plain", 28, padded=False, plain=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One hello to send, and how to go on."""
+
+    hello: ClientHello | Ssl2Hello
+    about: str
+    """What it is about, for the live line: ``TLS 1.2 suites``."""
+    retry: bool = False
+    """Answer a HelloRetryRequest by a second hello with a real share."""
+    early_ccs: bool = False
+    """Send a ChangeCipherSpec after the server's flight, before its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Questions that may be asked side by side, or, `alone`, one after another with room."""
+
+    questions: tuple[Question, ...]
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Builds hellos for one endpoint."""
+
+    name: str | None
+    """The server name to send (A-label), ``None`` for none."""
+    noise: Callable[[int], bytes]
+    """Random bytes."""
+    shape: Shape = LADDER[0]
+    shares: bool = False
+    """The server refuses an empty key_share: send a real one always."""
+    lanes: int = 2
+    """How many questions of one dimension may be asked side by side."""
+
+    def browser(self) -> Question:
+        """A hello shaped like a mainstream browser's: first canary, and test for filters."""
+        extensions = [
+            *self._name(),
+            (Extension.EXTENDED_MASTER_SECRET, b""),
+            (Extension.RENEGOTIATION_INFO, b"\x00"),
+            (Extension.SUPPORTED_GROUPS, code_points(_codes(_BROWSER_GROUPS))),
+            (Extension.EC_POINT_FORMATS, b"\x01\x00"),
+            (Extension.SESSION_TICKET, b""),
+            (Extension.ALPN, protocols((b"h2", b"http/1.1"))),
+            (Extension.STATUS_REQUEST, b"\x01\x00\x00\x00\x00"),
+            (Extension.KEY_SHARE, _shares(_REAL_SHARES)),
+            (Extension.SUPPORTED_VERSIONS, supported_versions((0x0304, 0x0303))),
+            (Extension.SIGNATURE_ALGORITHMS, code_points(_scheme_codes(_BROWSER_SCHEMES))),
+            (Extension.PSK_KEY_EXCHANGE_MODES, b"\x01\x01"),
+        ]
+        hello = ClientHello(
+            0x0303, self.noise(32), _BROWSER_SUITES, self.noise(32), extensions=tuple(extensions)
+        )
+        return Question(_pad(hello), "versions")
+
+    def ssl2(self) -> Question:
+        """The question for SSL 2.0."""
+        return Question(Ssl2Hello(tuple(SSL2_KINDS), self.noise(16)), "SSL 2.0")
+
+    def classic(
+        self,
+        version: Version,
+        suites: Sequence[str],
+        groups: Sequence[str],
+        schemes: Sequence[str],
+        *,
+        fallback: bool = False,
+        named: bool = True,
+        tickets: bool = True,
+        early_ccs: bool = False,
+        about: str = SUITE,
+    ) -> Question:
+        """A hello with at most *version* (SSL 3.0 to TLS 1.2)."""
+        codes = [SUITE_BY_NAME[name].code for name in suites]
+        codes += [RENEGOTIATION_SCSV] + [FALLBACK_SCSV] * fallback
+        extensions: list[tuple[int, bytes]] = list(self._name()) if named else []
+        if any(SUITE_BY_NAME[name].elliptic or SUITE_BY_NAME[name].finite for name in suites):
+            offered = [code for g in groups for code in _codes((g,))] or [FINITE_CONTROL]
+            extensions.append((Extension.SUPPORTED_GROUPS, code_points(offered)))
+            extensions.append((Extension.EC_POINT_FORMATS, b"\x01\x00"))
+        if version is Version.TLS_1_2:
+            signing = code_points(_scheme_codes(schemes) or (_BOGUS_SCHEME,))
+            extensions.append((Extension.SIGNATURE_ALGORITHMS, signing))
+            extensions.append((Extension.SIGNATURE_ALGORITHMS_CERT, _ALL_SCHEMES))
+        if tickets:
+            extensions.append((Extension.SESSION_TICKET, b""))
+        if not self.shape.plain:
+            extensions += [
+                (Extension.EXTENDED_MASTER_SECRET, b""),
+                (Extension.ENCRYPT_THEN_MAC, b""),
+                (Extension.HEARTBEAT, b"\x01"),
+                (Extension.STATUS_REQUEST, b"\x01\x00\x00\x00\x00"),
+                (Extension.SIGNED_CERTIFICATE_TIMESTAMP, b""),
+                (Extension.ALPN, protocols((b"h2", b"http/1.1"))),
+            ]
+        bare = version is Version.SSL_3_0
+        hello = ClientHello(
+            version.code,
+            self.noise(32),
+            tuple(codes),
+            self.noise(32),
+            compressions=b"\x01\x00",
+            extensions=None if bare else tuple(extensions),
+            record_version=0x0300 if bare else 0x0301,
+        )
+        padded = hello if bare or not self.shape.padded else _pad(hello)
+        return Question(padded, f"{version} {about}", early_ccs=early_ccs)
+
+    def modern(
+        self,
+        suites: Sequence[str],
+        groups: Sequence[str],
+        schemes: Sequence[str],
+        *,
+        shares: Sequence[str] = (),
+        retry: bool = False,
+        about: str = SUITE,
+    ) -> Question:
+        """A hello for TLS 1.3 alone; without *shares* it asks for a HelloRetryRequest."""
+        if self.shares and not shares:
+            shares = [g for g in groups if _has_share(g)][:1]
+        extensions = [
+            *self._name(),
+            (Extension.SUPPORTED_GROUPS, code_points(_codes(groups))),
+            (
+                Extension.SIGNATURE_ALGORITHMS,
+                code_points(_scheme_codes(schemes) or (_BOGUS_SCHEME,)),
+            ),
+            (Extension.SIGNATURE_ALGORITHMS_CERT, _ALL_SCHEMES),
+            (Extension.SUPPORTED_VERSIONS, supported_versions((0x0304,))),
+            (Extension.PSK_KEY_EXCHANGE_MODES, b"\x01\x01"),
+            (Extension.KEY_SHARE, _shares(shares)),
+        ]
+        codes = tuple(SUITE_BY_NAME[name].code for name in suites)
+        hello = ClientHello(
+            0x0303, self.noise(32), codes, self.noise(32), extensions=tuple(extensions)
+        )
+        return Question(_pad(hello), f"{Version.TLS_1_3} {about}", retry=retry)
+
+    def again(self, e: Exchange, about: str = "canary") -> Question:
+        """The same question once more, with fresh random bytes."""
+        if e.is_ssl2:
+            return self.ssl2()
+        hello = replace(e.hello, random=self.noise(32), session_id=self.noise(32))
+        return Question(hello, about, retry=e.retried, early_ccs=e.early_ccs)
+
+    def _name(self) -> Extensions:
+        return ((Extension.SERVER_NAME, server_name(self.name)),) if self.name else ()
+
+
+def plan(known: Knowledge, ask: Asker) -> Round:
+    """The next questions; none when nothing is left to ask."""
+    for wanted in (_wanted, _last):
+        worth = [q for q in wanted(known, ask) if _worth_it(known, q)]
+        soft_keys = {e.key for e in known.exchanges if e.outcome not in _HARD and not e.is_ssl2}
+        if calm := [q for q in worth if _key(q) not in soft_keys]:
+            return Round(_distinct(calm))
+        if worth:
+            return Round(_distinct(worth), alone=True)
+    # What was refused last needs a sign of health after it.
+    if known.canary and any(known.trust(e) is None for e in known.own if e.outcome not in _FACTS):
+        return Round((ask.again(known.canary),))
+    return Round(())
+
+
+_HARD = frozenset((Outcome.ANSWERED, Outcome.REFUSED, Outcome.FALLBACK))
+_FACTS = frozenset((Outcome.ANSWERED, Outcome.FALLBACK))
+
+
+def _key(question: Question) -> tuple[object, ...]:
+    """The key that the question's exchange will have."""
+    return _imagined(question).key
+
+
+def _imagined(question: Question) -> Exchange:
+    """The exchange that the question would make, to be compared with those that were made."""
+    return Exchange(_EPOCH, 0, question.hello.records(), b"", End.CLOSED)
+
+
+def _worth_it(known: Knowledge, question: Question) -> bool:
+    key = _key(question)
+    return sum(1 for e in known.exchanges if e.key == key) < known.needed + MOST_ASKED
+
+
+def _distinct(questions: Sequence[Question]) -> tuple[Question, ...]:
+    return tuple({_key(q): q for q in questions}.values())
+
+
+def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    if not known.exchanges:
+        yield ask.browser()
+        yield _first(Version.TLS_1_2, ask)
+        return
+    yield from _versions(known, ask)
+    if known.version(Version.TLS_1_3) is State.ACCEPTED:
+        yield from _modern(known, ask)
+    for version in CLASSIC:
+        if known.version(version) is State.ACCEPTED:
+            yield from _classic(known, ask, version)
+
+
+# -- versions -------------------------------------------------------------------------------------
+
+
+def _first(version: Version, ask: Asker) -> Question:
+    suites = _weak_first(candidates(version, SUITE))
+    if ask.shape.plain:
+        return plain_first(version, ask)
+    return ask.classic(
+        version, suites, _weak_groups(version), _schemes(ask, version), about="versions"
+    )
+
+
+def plain_first(version: Version, ask: Asker) -> Question:
+    """A first question with common suites, groups and schemes only."""
+    by_code = {SUITE_BY_NAME[n].code: n for n in candidates(version, SUITE)}
+    suites = [by_code[code] for code in _COMMON_SUITES if code in by_code]
+    return ask.classic(
+        version, suites, sorted(COMMON_GROUPS), sorted(COMMON_SCHEMES), about="versions"
+    )
+
+
+def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    if known.version(Version.SSL_2_0) is State.UNKNOWN and not _enough_ssl2(known):
+        yield ask.ssl2()
+    if known.version(Version.TLS_1_3) is State.UNKNOWN:
+        version = Version.TLS_1_3
+        if _claimed_whole(known, version) + _over(known, version) < known.needed:
+            yield ask.modern(
+                _weak_first(candidates(version, SUITE)),
+                _weak_groups(version),
+                _schemes(ask, version),
+                shares=_REAL_SHARES,
+                about="versions",
+            )
+    for above, version in zip((None, *CLASSIC), CLASSIC, strict=False):
+        if known.version(version) is not State.UNKNOWN:
+            continue
+        if version not in (Version.TLS_1_2, Version.TLS_1_1) and (
+            above is None or known.version(above) is State.UNKNOWN
+        ):
+            continue
+        if _claimed_whole(known, version) + _over(known, version) >= known.needed:
+            continue
+        yield from _whole(known, ask, version)
+
+
+def _enough_ssl2(known: Knowledge) -> bool:
+    asked = [e for e in known.exchanges if e.is_ssl2 and known.trust(e) is not False]
+    return len(asked) >= known.needed
+
+
+def _over(known: Knowledge, version: Version) -> int:
+    return known.version_refusals(version) if _claimed_whole(known, version) == 0 else 0
+
+
+def _claimed_whole(known: Knowledge, version: Version) -> int:
+    claims = known.claims(version, SUITE)
+    return min((claims[name] for name in candidates(version, SUITE)), default=0)
+
+
+def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
+    """All suites of *version*, in as few hellos as the shape allows."""
+    claims = known.claims(version, SUITE)
+    least = min(claims[name] for name in candidates(version, SUITE))
+    names = [n for n in _weak_first(candidates(version, SUITE)) if claims[n] == least]
+    if least % 2:
+        names.reverse()
+    whole = 400 if ask.shape.most_suites > 200 and least == 0 else ask.shape.most_suites
+    for chunk in _chunks(names, 1, whole):
+        yield ask.classic(
+            version, chunk, _full_groups(ask, version), _schemes(ask, version), about="versions"
+        )
+
+
+# -- SSL 3.0 to TLS 1.2 ---------------------------------------------------------------------------
+
+
+def _classic(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
+    answers = [e for e in known.answered if e.version is version and e.most is version]
+    full_groups, full_schemes = _full_groups(ask, version), _schemes(ask, version)
+    turn = len(answers)
+    if turn < 2:
+        question = ask.classic(
+            version,
+            _turned(_open(known, version, SUITE, _weak_first), turn)[: ask.shape.most_suites],
+            _turned(_open(known, version, GROUP, _weak_group_order), turn) or full_groups,
+            _open(known, version, SCHEME) or full_schemes,
+            tickets=turn % 2 == 0,
+        )
+        if _unasked(known, question):
+            yield question
+            return
+    for chunk in _suite_chunks(known, ask, version):
+        yield ask.classic(
+            version,
+            chunk,
+            _turned(full_groups, turn),
+            full_schemes,
+            tickets=turn % 2 == 0,
+        )
+    yield from _classic_groups(known, ask, version, turn)
+
+
+def _suite_chunks(known: Knowledge, ask: Asker, version: Version) -> Iterator[list[str]]:
+    """What is left of the suites: first all once, then again in another cut and order.
+
+    The second time suites with a finite field stand apart: a server that chooses one and has no
+    parameters for it fails as if it refused the whole list. And what stood in the second half of a
+    list stands in the first half of the next, for servers that look only at the first so many.
+    """
+    claims = known.claims(version, SUITE)
+    left = [n for n in known.pending(version, SUITE) if claims[n] < known.needed]
+    if not left:
+        return
+    fewest = min(claims[n] for n in left)
+    names = _weak_first([n for n in left if claims[n] == fewest])
+    accepted = len(known.accepted(version, SUITE))
+    lanes = min(ask.lanes, 1 if accepted < 4 else 2 if accepted < 10 else 4)
+    if fewest % 2 == 0:
+        yield from _chunks(names, lanes, ask.shape.most_suites)
+        return
+    names.reverse()
+    finite = [n for n in names if SUITE_BY_NAME[n].finite]
+    others = [n for n in names if not SUITE_BY_NAME[n].finite]
+    for part in (others, finite):
+        if part:
+            yield from _chunks(part, 1, ask.shape.most_suites)
+
+
+def _classic_groups(
+    known: Knowledge, ask: Asker, version: Version, turn: int
+) -> Iterator[Question]:
+    full_groups, full_schemes = _full_groups(ask, version), _schemes(ask, version)
+    accepted = [SUITE_BY_NAME[n] for n in known.accepted(version, SUITE)]
+    elliptic = [s.name for s in accepted if s.elliptic]
+    free = [s.name for s in accepted if s.elliptic and s.authentication != "ECDSA"]
+    signed = [s.name for s in accepted if s.signed]
+    groups = [g for g in _left(known, version, GROUP) if GROUP_BY_NAME[g].kind == "ec"]
+    schemes = _left(known, version, SCHEME) if signed else []
+    suites = _turned(_weak_first(free or elliptic), turn)
+    if set(groups) & COMMON_GROUPS and set(schemes) & COMMON_SCHEMES and suites:
+        question = ask.classic(
+            version, suites, _turned(groups, turn), schemes, about=GROUP, tickets=turn % 2 == 0
+        )
+        if _unasked(known, question):
+            yield question
+            return
+    if groups and suites:
+        offered = _turned(groups, turn)
+        if not free and (curve := certificate_curve(known)):
+            offered = [g for g in offered if g != curve] + [curve]
+        yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
+    if schemes:
+        yield ask.classic(
+            version, _turned(_weak_first(signed), turn), full_groups, schemes, about=SCHEME
+        )
+    if version is Version.TLS_1_2:
+        yield from _finite_groups(known, ask, [s.name for s in accepted if s.finite])
+
+
+def _finite_groups(known: Knowledge, ask: Asker, suites: list[str]) -> Iterator[Question]:
+    """Whether DHE heeds the groups of RFC 7919, and if so, which it takes."""
+    version = Version.TLS_1_2
+    if not suites:
+        return
+    if not known.finite_asked:
+        yield ask.classic(version, suites, (), _schemes(ask, version), about=GROUP)
+    elif known.finite_negotiated:
+        left = [g for g in _left(known, version, GROUP) if GROUP_BY_NAME[g].kind == "ff"]
+        if left:
+            yield ask.classic(version, suites, left, _schemes(ask, version), about=GROUP)
+
+
+# -- TLS 1.3 --------------------------------------------------------------------------------------
+
+
+def _modern(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    version = Version.TLS_1_3
+    answers = [e for e in known.answered if e.version is version and e.most is version]
+    turn = len(answers)
+    full_groups, full_schemes = _full_groups(ask, version), _schemes(ask, version)
+    if turn < 2:
+        question = ask.modern(
+            _turned(_open(known, version, SUITE, _weak_first), turn),
+            _turned(_open(known, version, GROUP, _weak_group_order), turn) or full_groups,
+            full_schemes,
+        )
+        if _unasked(known, question):
+            yield question
+            return
+    claims = known.claims(version, SUITE)
+    left = [n for n in known.pending(version, SUITE) if claims[n] < known.needed]
+    if left:
+        yield ask.modern(_turned(_weak_first(left), turn), _turned(full_groups, turn), full_schemes)
+    yield from _modern_groups(known, ask, turn)
+
+
+def _modern_groups(known: Knowledge, ask: Asker, turn: int) -> Iterator[Question]:
+    version = Version.TLS_1_3
+    suites = _turned(_weak_first(known.accepted(version, SUITE)), turn)
+    groups = _left(known, version, GROUP)
+    plausible = [g for g in groups if g in _PLAUSIBLE]
+    untried = _untried_schemes(known)
+    found = len(known.accepted(version, GROUP))
+    if groups:
+        lanes = min(ask.lanes, len(plausible)) if found >= 3 and len(plausible) >= 3 else 1
+        for i in range(lanes):
+            chunk = _turned(groups[i::lanes], turn)
+            riding = untried[i : i + 1] if set(chunk) & _PLAUSIBLE else []
+            schemes = riding or _schemes(ask, version)
+            yield ask.modern(suites, chunk, schemes, retry=bool(riding), about=GROUP)
+    if not plausible:
+        yield from _modern_schemes(known, ask, suites, untried)
+
+
+def _modern_schemes(
+    known: Knowledge, ask: Asker, suites: list[str], untried: list[str]
+) -> Iterator[Question]:
+    """Schemes one by one, with a real share: what no certificate can sign with shows as an alert.
+
+    All that is left is asked for together. When that is taken, a bogus scheme tells whether the
+    server looks at schemes before it answers at all.
+    """
+    version = Version.TLS_1_3
+    own = [g for g in known.accepted(version, GROUP) if _has_share(g)]
+    if not own:
+        return
+    group = min(own, key=lambda g: GROUP_BY_NAME[g].share_length)
+
+    def question(schemes: Sequence[str]) -> Question:
+        return ask.modern(suites, [group], schemes, shares=[group], about=SCHEME)
+
+    left = _left(known, version, SCHEME)
+    if untried:
+        yield from (question([scheme]) for scheme in untried)
+        return
+    if not left:
+        return
+    unexplained = _unexplained(known, left)
+    if not unexplained:
+        yield question(left)
+        return
+    bogus = question(())
+    if _unasked(known, bogus):
+        yield bogus
+    elif not any(e.key == _key(bogus) for e in known.answered):
+        half = len(unexplained) // 2
+        yield from (question(part) for part in (unexplained[:half], unexplained[half:]) if part)
+
+
+def _unexplained(known: Knowledge, left: Sequence[str]) -> list[str]:
+    """The smallest list of schemes that got a ServerHello without any that is known as accepted."""
+    accepted = set(known.accepted(Version.TLS_1_3, SCHEME))
+    lists = [
+        [name for name in left if name in e.schemes]
+        for e in known.answered
+        if e.version is Version.TLS_1_3
+        and e.flight.hello
+        and len(e.groups) == 1
+        and e.schemes
+        and not accepted & set(e.schemes)
+    ]
+    return min((some for some in lists if some), key=len, default=[])
+
+
+def _untried_schemes(known: Knowledge) -> list[str]:
+    """Schemes that fit the certificates seen and were not yet offered by themselves in TLS 1.3."""
+    kinds = {k for e in known.answered for k in (_key_kind(e),) if k}
+    if any("rsa" in name for name in known.accepted(Version.TLS_1_3, SCHEME)):
+        kinds.add("RSA")
+    tried = {e.schemes[0] for e in known.own if e.most is Version.TLS_1_3 and len(e.schemes) == 1}
+    return [s for kind in sorted(kinds or {""}) for s in _SCHEMES_OF[kind] if s not in tried]
+
+
+# -- the rest -------------------------------------------------------------------------------------
+
+
+def _last(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """What is asked when all else is settled; the answers are also the closing canaries."""
+    if known.canary is None:
+        return
+    accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
+    classic = [v for v in CLASSIC if v in accepted]
+    top = accepted[-1] if accepted else None
+    for version in classic:
+        suites = known.accepted(version, SUITE)
+        if (version.rank < (top.rank if top else 0)) and not any(e.fallback for e in known.own):
+            yield ask.classic(
+                version,
+                _strong_first(suites),
+                _full_groups(ask, version),
+                _schemes(ask, version),
+                fallback=True,
+                about="fallback",
+            )
+            break
+    for version in accepted:
+        if version is Version.SSL_2_0 or known.pending(version, SUITE):
+            continue
+        yield from _orders(known, ask, version)
+    if classic and not any(e.early_ccs for e in known.exchanges):
+        version = classic[0]
+        yield ask.classic(
+            version,
+            _strong_first(known.accepted(version, SUITE)),
+            _full_groups(ask, version),
+            _schemes(ask, version),
+            named=False,
+            early_ccs=True,
+            about="certificate",
+        )
+
+
+def _orders(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
+    """The accepted ones forwards and backwards, where the answers so far do not tell the order."""
+    suites = _weak_first(known.accepted(version, SUITE))
+    groups = _weak_group_order(known.accepted(version, GROUP))
+    lists = []
+    if not conclusive(known, version, SUITE):
+        lists = [(suites, _full_groups(ask, version)), (suites[::-1], _full_groups(ask, version))]
+    elif not conclusive(known, version, GROUP):
+        lists = [(suites, groups), (suites, groups[::-1])]
+    elif chacha(known, version) is State.UNKNOWN and len(suites) > 1:
+        first = [s for s in suites if "CHACHA20" in s]
+        lists = [(first + [s for s in suites if s not in first], _full_groups(ask, version))]
+    for some, of in lists:
+        if version is Version.TLS_1_3:
+            question = ask.modern(some, of, _schemes(ask, version), about="order")
+        else:
+            question = ask.classic(version, some, of, _schemes(ask, version), about="order")
+        if not any(_same_lists(e, _imagined(question)) for e in known.own):
+            yield question
+
+
+def _same_lists(e: Exchange, other: Exchange) -> bool:
+    return e.key == other.key and e.suites == other.suites and e.groups == other.groups
+
+
+# -- small things ---------------------------------------------------------------------------------
+
+
+def _unasked(known: Knowledge, question: Question) -> bool:
+    key = _key(question)
+    return not any(e.key == key for e in known.exchanges)
+
+
+def _open(
+    known: Knowledge,
+    version: Version,
+    dimension: str,
+    order: Callable[[Sequence[str]], list[str]] = list,
+) -> list[str]:
+    """All that was not accepted yet."""
+    accepted = set(known.accepted(version, dimension))
+    return order([n for n in candidates(version, dimension) if n not in accepted])
+
+
+def _left(known: Knowledge, version: Version, dimension: str) -> list[str]:
+    """What must still be asked: pending, and not yet refused as often as needed."""
+    claims = known.claims(version, dimension)
+    return [n for n in known.pending(version, dimension) if claims[n] < known.needed]
+
+
+def _chunks(names: Sequence[str], lanes: int, most: int) -> Iterator[list[str]]:
+    """*names* in interleaved parts: at least *lanes*, none longer than *most*."""
+    parts = max(min(lanes, len(names)), ceil(len(names) / most))
+    for i in range(parts):
+        yield list(names[i::parts])
+
+
+def _turned(names: Sequence[str], turn: int) -> list[str]:
+    """The list in its own order on even turns, the other way round on odd ones."""
+    return list(names) if turn % 2 == 0 else list(reversed(names))
+
+
+def _strength(suite: Suite) -> tuple[bool, bool, int, int]:
+    return suite.forward_secret, suite.aead, suite.bits, suite.code
+
+
+def _weak_first(names: Sequence[str]) -> list[str]:
+    return sorted(names, key=lambda name: _strength(SUITE_BY_NAME[name]))
+
+
+def _strong_first(names: Sequence[str]) -> list[str]:
+    return _weak_first(names)[::-1]
+
+
+def _weak_group_order(names: Sequence[str]) -> list[str]:
+    return sorted(names, key=lambda n: (n in COMMON_GROUPS, GROUP_BY_NAME[n].code))
+
+
+def _weak_groups(version: Version) -> list[str]:
+    return _weak_group_order(candidates(version, GROUP))
+
+
+def _full_groups(ask: Asker, version: Version) -> list[str]:
+    names = _weak_groups(version)
+    return [n for n in names if n in _PLAUSIBLE] if ask.shape.plain else names
+
+
+def _schemes(ask: Asker, version: Version) -> list[str]:
+    names = candidates(version, SCHEME)
+    return [n for n in names if n in COMMON_SCHEMES] if ask.shape.plain else list(names)
+
+
+def _codes(groups: Sequence[str]) -> tuple[int, ...]:
+    return tuple(GROUP_BY_NAME[name].code for name in groups)
+
+
+def _scheme_codes(schemes: Sequence[str]) -> tuple[int, ...]:
+    return tuple(SCHEME_BY_NAME[name].code for name in schemes if name in SCHEME_BY_NAME)
+
+
+def _has_share(group: str) -> bool:
+    try:
+        return bool(share(GROUP_BY_NAME[group]))
+    except KeyError:
+        return False
+
+
+def _shares(groups: Sequence[str]) -> bytes:
+    return key_shares([(GROUP_BY_NAME[g].code, share(GROUP_BY_NAME[g])) for g in groups])
+
+
+def _pad(hello: ClientHello) -> ClientHello:
+    """At least 512 bytes, never 10 or 14 modulo 256, the last extension never empty.
+
+    Some load balancers hang on 256 to 511 bytes (RFC 7685), some servers on the two remainders,
+    and some on an empty extension at the end.
+    """
+    size = len(hello.message())
+    fill = max(1, 512 - size - 4)
+    while (size + 4 + fill) % 256 in (10, 14):
+        fill += 1
+    return replace(hello, extensions=(*(hello.extensions or ()), (Extension.PADDING, bytes(fill))))
+
+
+def _key_kind(e: Exchange) -> str:
+    """The kind of key in the leaf that an answer carried: ``RSA`` or a curve."""
+    if not e.flight.certificates:
+        return ""
+    leaf = e.flight.certificates[0]
+    if _EC_KEY in leaf:
+        return next((name for oid, name in _CURVE_OIDS.items() if oid in leaf), "")
+    return "RSA"
+
+
+def certificate_curve(known: Knowledge) -> str:
+    """The curve of the ECDSA certificate, empty where none was seen."""
+    kinds = (_key_kind(e) for e in known.answered)
+    return next((kind for kind in kinds if kind not in ("", "RSA")), "")

@@ -1,0 +1,161 @@
+"""Asking the CA: issuers' certificates (AIA), OCSP responders and revocation lists.
+
+Where to ask stands in a certificate, which a stranger wrote: only plain http, only public
+addresses (unless the target itself is on a private one), no redirects, little time, few bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import ipaddress
+from datetime import datetime
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tlscheck.model import Reason
+from tlscheck.net import Net, NetError
+from tlscheck.observations import revocation
+from tlscheck.observations.certificate import (
+    Certificate,
+    Revocation,
+    Standing,
+    attempt,
+)
+
+SECONDS = 10.0
+MOST_BYTES = 1024 * 1024
+MOST_OF_A_LIST = 10 * 1024 * 1024
+MOST_SOURCES = 2
+"""How many sources of a kind are asked for one certificate."""
+
+
+async def issuer(net: Net, last: Certificate, near: str) -> tuple[bytes, str]:
+    """The certificate of the issuer of *last*, and where it was had. NetError: why it was not."""
+    trouble = NetError(Reason.NOT_APPLICABLE, "the certificate names no place")
+    for url in last.issuers[:MOST_SOURCES]:
+        try:
+            der = _der(await fetch(net, url, near))
+        except NetError as error:
+            trouble = error
+            continue
+        if der is not None:
+            return der, url
+        trouble = NetError(Reason.MALFORMED, url)
+    raise trouble
+
+
+async def ask(net: Net, cert: Certificate, issuer: bytes, near: str, at: datetime) -> Revocation:
+    """What OCSP responders and revocation lists say of *cert*: the first that has an opinion."""
+    der = base64.b64decode(cert.der)
+    word = Revocation(cert.sha256, detail="the certificate names no source")
+    for url in cert.ocsp[:MOST_SOURCES]:
+        word = await _ocsp(net, der, issuer, url, near, at)
+        if word.standing is not Standing.UNKNOWN:
+            return word
+    for url in cert.crl[:MOST_SOURCES]:
+        word = await _crl(net, der, issuer, url, near, at)
+        if word.standing is not Standing.UNKNOWN:
+            return word
+    return word
+
+
+async def _ocsp(
+    net: Net, der: bytes, issuer: bytes, url: str, near: str, at: datetime
+) -> Revocation:
+    question = revocation.request(der, issuer)
+    if question is None:
+        return _unknown(der, "ocsp", "no request can be made for it")
+    try:
+        response = await fetch(net, url, near, question)
+    except NetError as error:
+        return _unknown(der, "ocsp", f"{url}: {error}")
+    return revocation.answered(der, revocation.staple(response, der, issuer, at), at, "ocsp")
+
+
+async def _crl(
+    net: Net, der: bytes, issuer: bytes, url: str, near: str, at: datetime
+) -> Revocation:
+    try:
+        data = await fetch(net, url, near, limit=MOST_OF_A_LIST)
+    except NetError as error:
+        return _unknown(der, "crl", f"{url}: {error}")
+    return revocation.crl(data, der, issuer, url, at)
+
+
+def _unknown(der: bytes, source: str, detail: str) -> Revocation:
+    return Revocation(hashlib.sha256(der).hexdigest(), Standing.UNKNOWN, source, detail)
+
+
+async def fetch(
+    net: Net, url: str, near: str, question: bytes | None = None, limit: int = MOST_BYTES
+) -> bytes:
+    """The body behind *url*, by POST of an OCSP *question* or by GET, asked on behalf of a target
+    at the address *near*. NetError: filtered, unresolved, unreachable, timeout, too_large.
+    """
+    where = _where(url)
+    address = await _address(net, where, near)
+    headers = {"Host": where.netloc.decode(), "Accept-Encoding": "identity"}
+    if question is not None:
+        headers["Content-Type"] = "application/ocsp-request"
+    method = "GET" if question is None else "POST"
+    # By address, so that the name cannot mean another host a moment later.
+    direct = where.copy_with(host=address)
+    body = bytearray()
+    try:
+        async with (
+            asyncio.timeout(SECONDS),
+            httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client,
+            client.stream(method, direct, content=question, headers=headers) as response,
+        ):
+            if response.status_code != httpx.codes.OK:
+                raise NetError(Reason.MALFORMED, f"HTTP status {response.status_code}")
+            async for data in response.aiter_raw():
+                body += data
+                if len(body) > limit:
+                    raise NetError(Reason.TOO_LARGE)
+    except (TimeoutError, httpx.TimeoutException):
+        raise NetError(Reason.TIMEOUT) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NetError(Reason.UNREACHABLE, str(error)) from None
+    return bytes(body)
+
+
+def _where(url: str) -> httpx.URL:
+    try:
+        where = httpx.URL(url)
+        host = where.raw_host.decode("ascii")  # .host would decode IDNA, and fail for some
+    except (httpx.InvalidURL, ValueError):
+        raise NetError(Reason.MALFORMED, "not a URL") from None
+    if where.scheme != "http" or not host or where.userinfo:
+        raise NetError(Reason.FILTERED, "only plain http URLs are followed")
+    return where
+
+
+async def _address(net: Net, where: httpx.URL, near: str) -> str:
+    """An address that may be asked."""
+    private_too = not ipaddress.ip_address(near).is_global
+    for address in await net.resolve(where.raw_host.decode("ascii"), where.port or 80):
+        if private_too or _public(address):
+            return address
+    raise NetError(Reason.FILTERED, "only private addresses")
+
+
+def _public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(found, "ipv4_mapped", None) or found
+    return inner.is_global and not inner.is_multicast
+
+
+def _der(data: bytes) -> bytes | None:
+    """The one certificate in DER or PEM *data*."""
+
+    def read() -> bytes:
+        if data.lstrip().startswith(b"-----BEGIN"):
+            return x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
+        return x509.load_der_x509_certificate(data).public_bytes(Encoding.DER)
+
+    return attempt(read)
