@@ -1,0 +1,246 @@
+"""From what was seen to findings and answers. Pure: the same scan gives the same report."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from tlscheck import checklist as checklists
+from tlscheck import profile as profiles
+from tlscheck.checklist import Checklist
+from tlscheck.model import (
+    Evidence,
+    Finding,
+    Grade,
+    Kind,
+    Look,
+    Missed,
+    Note,
+    Observation,
+    Open,
+    Reason,
+    Scan,
+    Severity,
+    State,
+    Verdict,
+)
+from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.profile import Profile, Setting
+from tlscheck.report import SUBJECTS, Report
+from tlscheck.rules.core import NotApplicable
+
+_log = logging.getLogger(__name__)
+_KINDS = {kind: subject for subject, kind in SUBJECTS.items()}
+_UNRELATED = 3
+"""How many unrelated names must show one key or one private issuer to suspect interception."""
+
+
+def judge(scan: Scan, profile: str | None = None, names: Sequence[str] | None = None) -> Report:
+    """The report on *scan*, by its recorded profile and checklists unless told otherwise.
+
+    ProfileError, ChecklistError.
+    """
+    own = profiles.load(profile or scan.profile)
+    catalogs = tuple(checklists.load(name) for name in (names or scan.checklists))
+    used = {own.id: own}
+    for catalog in catalogs:
+        for item in catalog.items:
+            name = catalog.profile_of(item, own.id)
+            used.setdefault(name, own if name == own.id else profiles.load(name))
+    doubted = intercepted(scan.looks)
+    findings = [
+        replace(finding, items=tuple(_items(catalogs, finding, own.id)))
+        for look in scan.looks
+        for finding in _findings(look, tuple(used.values()), doubted)
+    ]
+    answers = [
+        answer
+        for catalog in catalogs
+        for answer in checklists.answers(
+            catalog,
+            findings,
+            scan.looks,
+            profile=own.id,
+            profile_rules=lambda name: frozenset(used[name].settings),
+        )
+    ]
+    return Report(
+        replace(scan, profile=profile or scan.profile, checklists=tuple(c.id for c in catalogs)),
+        tuple(findings),
+        tuple(answers),
+        tuple(used.values()),
+        catalogs,
+    )
+
+
+def _items(catalogs: Iterable[Checklist], finding: Finding, default: str) -> Iterable[str]:
+    for catalog in catalogs:
+        yield from catalog.items_of(finding, default)
+
+
+def _findings(look: Look, used: Sequence[Profile], doubted: frozenset[str]) -> Iterable[Finding]:
+    """One finding for each distinct (rule, want, weight) that applies to *look*."""
+    shared: dict[str, list[tuple[Setting, list[str]]]] = defaultdict(list)
+    for profile in used:
+        for rule, setting in profile.settings.items():
+            same = next((s for s in shared[rule] if _same(s[0], setting)), None)
+            if same:
+                same[1].append(profile.id)
+            else:
+                shared[rule].append((setting, [profile.id]))
+    for settings in shared.values():
+        for setting, names in settings:
+            inputs = [_input(look, kind, doubted) for kind in setting.rule.needs]
+            if None not in inputs:
+                yield _finding(look, setting, tuple(names), inputs)
+
+
+def _same(one: Setting, other: Setting) -> bool:
+    return (one.want, one.severity, one.basis) == (other.want, other.severity, other.basis)
+
+
+def _input(
+    look: Look, kind: type[Observation], doubted: frozenset[str]
+) -> Observation | Missed | None:
+    """What a rule gets: what was seen, why it was missed, or ``None`` where nobody asked."""
+    subject = _KINDS[kind]
+    if subject in look.seen:
+        if look.target.id in doubted and subject in ("tls", "certificate"):
+            return Missed(subject, Reason.INTERCEPTED)
+        return look.seen[subject]
+    return next((m for m in look.missed if m.kind == subject), None)
+
+
+def _finding(
+    look: Look,
+    setting: Setting,
+    names: tuple[str, ...],
+    inputs: Sequence[Observation | Missed | None],
+) -> Finding:
+    def made(verdict: Verdict, evidence: Iterable[Evidence]) -> Finding:
+        plain = tuple(
+            Evidence(e.code, e.template, e.values, e.refs, e.cause, e.kind) for e in evidence
+        )
+        return Finding(
+            setting.rule.id,
+            look.target.id,
+            verdict,
+            setting.severity,
+            tuple(sorted(plain, key=lambda e: list(Kind).index(e.kind))),
+            names,
+            setting.basis,
+        )
+
+    for item in inputs:
+        if isinstance(item, Missed):
+            if item.reason is Reason.NOT_APPLICABLE:
+                return made(
+                    Verdict.NOT_APPLICABLE,
+                    [Note("missed", "not looked at: {detail}", detail=item.detail)],
+                )
+            return made(Verdict.UNKNOWN, [_missed(item)])
+    try:
+        evidence = setting.rule(*inputs, *(() if setting.want is None else (setting.want,)))
+    except NotApplicable as reason:
+        return made(Verdict.NOT_APPLICABLE, [reason.evidence])
+    except Exception:  # noqa: BLE001 - one broken rule must not cost the whole report
+        _log.exception("rule %s on %s", setting.rule.id, look.target.id)
+        return made(
+            Verdict.UNKNOWN,
+            [Open("bug", "the rule itself failed; please report this", cause=Reason.BUG)],
+        )
+    verdict = _verdict(evidence)
+    if verdict is Verdict.FAIL and setting.basis.grade is Grade.UNVERIFIED:
+        question = Open(
+            "unverified",
+            "it is not verified that this is wanted: {source}",
+            cause="open_question",
+            source=setting.basis.source,
+        )
+        return made(
+            Verdict.UNKNOWN,
+            [question, *(_as(e, Kind.NOTE) for e in evidence)],
+        )
+    return made(verdict, evidence)
+
+
+def _as(e: Evidence, kind: Kind) -> Evidence:
+    return Evidence(e.code, e.template, e.values, e.refs, e.cause, kind)
+
+
+def _missed(missed: Missed) -> Evidence:
+    if missed.detail:
+        return Open(
+            "missed",
+            "not looked at: {reason} ({detail})",
+            cause=missed.reason,
+            reason=missed.reason,
+            detail=missed.detail,
+        )
+    return Open("missed", "not looked at: {reason}", cause=missed.reason, reason=missed.reason)
+
+
+def _verdict(evidence: Iterable[Evidence]) -> Verdict:
+    kinds = {e.kind for e in evidence}
+    if Kind.PROBLEM in kinds:
+        return Verdict.FAIL
+    return Verdict.UNKNOWN if Kind.OPEN in kinds else Verdict.PASS
+
+
+def intercepted(looks: Sequence[Look]) -> frozenset[str]:
+    """The targets whose TLS is not their own: something between answers for unrelated names.
+
+    One leaf key, or one issuer that no public store knows, over names of different domains.
+    """
+    by_key: Mapping[str, set[tuple[str, str]]] = defaultdict(set)
+    for look in looks:
+        seen = look.seen.get("certificate")
+        if not isinstance(seen, CertificateObservation) or look.target.target is None:
+            continue
+        domain = _domain(look.target.target.host)
+        for chain in seen.chains:
+            if domain and chain.certificates:
+                leaf = chain.certificates[0]
+                by_key[f"key {leaf.spki_sha256}"].add((domain, look.target.id))
+                if chain.trust and all(
+                    word.state is State.REFUSED for word in chain.trust.values()
+                ):
+                    by_key[f"issuer {leaf.issuer}"].add((domain, look.target.id))
+    return frozenset(
+        target
+        for several in by_key.values()
+        if len({domain for domain, _ in several}) >= _UNRELATED
+        for _, target in several
+    )
+
+
+def _domain(host: str) -> str:
+    """The last two or three labels, enough to tell related names; empty for an address."""
+    labels = host.split(".")
+    if ":" in host or labels[-1].isdigit() or len(labels) < 2:
+        return ""
+    return ".".join(labels[-3:] if len(labels[-1]) == 2 else labels[-2:])
+
+
+def exit_code(report: Report, fail_on: str = "low") -> int:
+    """1: a failure at or above *fail_on*; 3: something asked could not be looked at; else 0.
+
+    Open policy questions and subjects that nobody asked cause no 3. Never 0 when nobody answered.
+    """
+
+    own = report.own()
+    limit = Severity(fail_on).rank
+    if any(f.verdict is Verdict.FAIL and f.severity.rank <= limit for f in own):
+        return 1
+    if any(_unseen(f) for f in own) or not any(look.seen for look in report.scan.looks):
+        return 3
+    return 0
+
+
+def _unseen(finding: Finding) -> bool:
+    return finding.verdict is Verdict.UNKNOWN and any(
+        e.kind is Kind.OPEN and e.cause not in ("open_question", Reason.NOT_ASKED)
+        for e in finding.evidence
+    )

@@ -1,0 +1,373 @@
+"""Profiles: what is wanted, how much it matters and where that comes from.
+
+Reads TOML and checks it against the rules; nothing here looks at a target or judges one. The user's
+mistakes end as one `ProfileError` that names the profile, the rule, the option and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from tlscheck.data import data_dir
+from tlscheck.errors import ProfileError
+from tlscheck.model import Basis, Severity, Words
+from tlscheck.rules import RULES
+from tlscheck.rules.core import Rule
+from tlscheck.wire import registry
+
+Table = dict[str, Any]
+"""A table as TOML gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlock:
+    """Values of another grade than their table, and what is not known of them.
+
+    A value that the table allows as well is allowed, with the basis given here; one that it does
+    not allow is neither good nor bad: the rule leaves it open.
+    """
+
+    values: tuple[str, ...]
+    basis: Basis
+    question: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One rule as a profile wants it."""
+
+    rule: Rule[Any]
+    want: object | None
+    """What fills the rule's knob; ``None`` where it has none."""
+    severity: Severity
+    basis: Basis
+    open: tuple[OpenBlock, ...]
+    origin: str
+    """The profile, of those that this one extends, that states the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A complete policy: the rules that run, by id, and how."""
+
+    id: str
+    title: Words
+    source: str
+    """The document, its version and its date."""
+    questions: tuple[Words, ...]
+    """What is open about the profile as a whole."""
+    settings: Mapping[str, Setting]
+    extends: tuple[str, ...]
+    """The profiles that it rests on, nearest first."""
+    digest: str
+    """SHA-256 of the effective tables: two profiles with one digest judge alike."""
+
+
+def names() -> tuple[str, ...]:
+    """The shipped profiles, by name."""
+    found = (Path(entry.name) for entry in data_dir("profiles").iterdir())
+    return tuple(sorted(path.stem for path in found if path.suffix == ".toml"))
+
+
+def load(name: str) -> Profile:
+    """The shipped profile *name*, or the user's own file where *name* ends in ``.toml``."""
+    return _build(_own(Path(name))) if name.endswith(".toml") else _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Profile:
+    return _build(_packaged(name))
+
+
+# ---- files -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a file says of itself, beside its tables."""
+
+    id: str
+    title: Words
+    source: str
+    extends: str = ""
+    question: tuple[Words, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """One file: its head, and its tables by rule id."""
+
+    head: _Head
+    tables: Mapping[str, Table]
+    path: Path | None
+    """Where a user's own file lies; ``None`` for a shipped one."""
+
+
+@cache
+def _packaged(name: str) -> _Document:
+    if name not in names():
+        raise ProfileError(
+            f"there is no profile {name!r}{_nearest(name, names())};"
+            f" shipped are {', '.join(names())}, and a file of your own ends in .toml"
+        )
+    document = _read(data_dir("profiles") / f"{name}.toml", None)
+    if document.head.id != name:
+        raise ProfileError(
+            f"profile {name}: its id is {document.head.id!r}; name the file after it"
+        )
+    return document
+
+
+def _own(path: Path) -> _Document:
+    return _read(path, path)
+
+
+def _read(source: Traversable, path: Path | None) -> _Document:
+    where = f"profile {path or Path(source.name).stem}"
+    try:
+        content = tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProfileError(f"{where}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{where}: is not TOML in UTF-8: {_line(str(error))}") from error
+    own = {f.name for f in fields(_Head)}
+    head: _Head = _checked(_Head, {k: v for k, v in content.items() if k in own}, where, "key")
+    subjects = {k: v for k, v in content.items() if k not in own}
+    return _Document(head, dict(_tables(subjects, f"profile {head.id}")), path)
+
+
+def _tables(subjects: Table, where: str) -> Iterator[tuple[str, Table]]:
+    """The tables of a file by rule id, each of them of a rule that exists."""
+    for subject, content in subjects.items():
+        if not isinstance(content, dict):
+            known = [*(f.name for f in fields(_Head)), *_subjects()]
+            raise ProfileError(f"{where}: unknown key {subject!r}{_nearest(subject, known)}")
+        for name, table in content.items():
+            rule = f"{subject}.{name}"
+            if rule not in RULES:
+                hint = _nearest(rule, RULES) or "; `tlscheck rules` lists them"
+                raise ProfileError(f"{where}: unknown rule {rule}{hint}")
+            if not isinstance(table, dict):
+                raise ProfileError(f"{where}, rule {rule}: must be a table, as in [{rule}]")
+            yield rule, table
+
+
+def _subjects() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rule.partition(".")[0] for rule in RULES))
+
+
+# ---- extending -------------------------------------------------------------------------------
+
+
+def _build(document: _Document) -> Profile:
+    """The profile of *document*, on top of all that it extends."""
+    chain = tuple(_chain(document))
+    effective: dict[str, tuple[Table, str]] = {}
+    for each in reversed(chain):
+        for rule, table in each.tables.items():
+            _merge(effective, rule, table, each.head.id)
+    head = document.head
+    ordered = {rule: effective[rule] for rule in RULES if rule in effective}
+    return Profile(
+        id=head.id,
+        title=head.title,
+        source=head.source,
+        questions=tuple(dict.fromkeys(q for each in reversed(chain) for q in each.head.question)),
+        settings=MappingProxyType(
+            {rule: _setting(rule, table, origin) for rule, (table, origin) in ordered.items()}
+        ),
+        extends=tuple(each.head.id for each in chain[1:]),
+        digest=_digest({rule: table for rule, (table, _) in ordered.items()}),
+    )
+
+
+def _chain(document: _Document) -> Iterator[_Document]:
+    """*document* and what it extends, nearest first; a loop is refused."""
+    seen: list[str] = []
+    while True:
+        key = str(document.path.resolve()) if document.path else document.head.id
+        if key in seen:
+            raise ProfileError(
+                f"profile {document.head.id}: extends itself by way of {' -> '.join([*seen, key])};"
+                " take one `extends` out"
+            )
+        seen.append(key)
+        yield document
+        base = document.head.extends
+        if not base:
+            return
+        document = _base(document, base)
+
+
+def _base(document: _Document, base: str) -> _Document:
+    if base.endswith(".toml"):
+        if document.path is None:
+            raise ProfileError(
+                f"profile {document.head.id}: extends: a shipped profile extends one"
+            )
+        return _own(document.path.parent / base)
+    try:
+        return _packaged(base)
+    except ProfileError as error:
+        raise ProfileError(f"profile {document.head.id}: extends: {error}") from error
+
+
+def _merge(effective: dict[str, tuple[Table, str]], rule: str, table: Table, origin: str) -> None:
+    """Put one table over the one extended.
+
+    A table that states a basis stands for itself: nothing of the one below shines through but its
+    severity, so that no value is printed with the source of another. One without can only change
+    the severity, or remove the rule.
+    """
+    where = f"profile {origin}, rule {rule}"
+    below = effective.get(rule)
+    if "remove" in table:
+        if table != {"remove": True}:
+            raise ProfileError(f"{where}: `remove = true` stands alone")
+        if below is None:
+            raise ProfileError(f"{where}: there is nothing to remove, no profile below wants it")
+        del effective[rule]
+    elif "basis" in table or below is None:
+        severity = {"severity": below[0]["severity"]} if below else {}
+        effective[rule] = (severity | table, origin)
+    elif changed := sorted(table.keys() - {"severity"}):
+        raise ProfileError(
+            f"{where}: {', '.join(changed)} changed without a basis; state the whole table with"
+            ' basis = { source = "…", grade = "…" }, or the severity alone'
+        )
+    else:
+        effective[rule] = (below[0] | table, below[1])
+
+
+def _digest(tables: Mapping[str, Table]) -> str:
+    canonical = json.dumps(tables, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+# ---- settings --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What every table has, whatever its rule."""
+
+    severity: Severity
+    basis: Basis
+    open: tuple[OpenBlock, ...] = ()
+
+
+def _setting(name: str, table: Table, origin: str) -> Setting:
+    rule, where = RULES[name], f"profile {origin}, rule {name}"
+    common = {f.name for f in fields(_Frame)}
+    frame: _Frame = _checked(
+        _Frame, {k: v for k, v in table.items() if k in common}, where, "option"
+    )
+    options = {k: v for k, v in table.items() if k not in common}
+    if rule.wants is None and options:
+        raise ProfileError(f"{where}: takes no option, but has {', '.join(sorted(options))}")
+    want = _want(rule, options, frame.open, where) if rule.wants else None
+    return Setting(rule, want, frame.severity, frame.basis, frame.open, origin)
+
+
+def _want(rule: Rule[Any], options: Table, blocks: tuple[OpenBlock, ...], where: str) -> object:
+    """The rule's want, filled from the *options* and from the open values, where it takes them."""
+    assert rule.wants is not None
+    if any(f.name == "open" for f in fields(rule.wants)):
+        taken = {value for option in options.values() for value in _flat(option)}
+        still = {value for block in blocks for value in block.values} - taken
+        options = options | {"open": sorted(still)}
+    want: object = _checked(rule.wants, options, where, "option")
+    for option, known in _vocabulary().get(rule.id, {}).items():
+        for value in sorted(_flat(getattr(want, option))):
+            if value not in known:
+                hint = _nearest(value, known) or "; names are those of the IANA registry"
+                raise ProfileError(f"{where}, option {option}: {value!r} is not known{hint}")
+    return want
+
+
+@cache
+def _vocabulary() -> Mapping[str, Mapping[str, frozenset[str]]]:
+    """The options whose values are names of a registry: a typing error would match nothing."""
+    suites = frozenset(registry.SUITE_BY_NAME)
+    groups = frozenset(registry.GROUP_BY_NAME)
+    curves = groups | {"Ed25519", "Ed448"}
+    hashes = frozenset(scheme.hash for scheme in registry.SCHEMES if scheme.hash)
+    return {
+        "tls.suites": {"allow": suites, "open": suites},
+        "tls.suite-order": {"levels": suites},
+        "tls.forbidden-suites": {
+            "encryption": frozenset(suite.encryption for suite in registry.SUITES),
+            "authentication": frozenset(suite.authentication for suite in registry.SUITES),
+        },
+        "tls.groups": {"allow": groups, "open": groups},
+        "tls.signature-schemes": {"forbid_hashes": hashes},
+        "certificate.key-curves": {"allow": curves, "open": curves},
+        "certificate.signature-hash": {"forbid": hashes},
+    }
+
+
+def _flat(value: object) -> Iterator[str]:
+    """The names in a name, in a set or sequence of names, or in a sequence of such sets."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple, frozenset)):
+        for item in value:
+            yield from _flat(item)
+
+
+# ---- checking --------------------------------------------------------------------------------
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _checked(kind: Any, table: Table, where: str, noun: str) -> Any:
+    """*table* as a *kind*; unknown keys and bad values are the user's mistake."""
+    try:
+        # As JSON and strictly: lists become sets and names become enums, but "30" no number.
+        text = json.dumps(table, default=str)
+        return _adapter(kind).validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        raise ProfileError(f"{where}{_mistake(kind, error, noun)}") from error
+
+
+def _mistake(kind: Any, error: ValidationError, noun: str) -> str:
+    """What pydantic minds first, in one line with its remedy."""
+    first = error.errors(include_url=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    name, value = place.removeprefix("."), first["input"]
+    match first["type"]:
+        case "missing" | "missing_argument":
+            return f": {noun} {name} is missing; add it"
+        case "unexpected_keyword_argument":
+            hint = _nearest(name, [f.name for f in fields(kind)]) if "." not in name else ""
+            return f": unknown {noun} {name}{hint}"
+        case "enum":
+            expected = first["ctx"]["expected"]
+            return f", {noun} {name}: {value!r} is not known; it must be {expected}"
+        case _:
+            return f", {noun} {name}: {_line(first['msg']).lower()}, not {value!r:.60}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The hint that follows an unknown *name*, if one of the *known* is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

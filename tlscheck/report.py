@@ -1,0 +1,143 @@
+"""The report and the scan file: a scan with its findings and answers, as one JSON document.
+
+`encode` and `decode` are the only places where the house's values become JSON and back; the same
+report gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from tlscheck.checklist import Checklist, ItemAnswer
+from tlscheck.errors import ScanFileError
+from tlscheck.model import (
+    Answer,
+    Finding,
+    Look,
+    Missed,
+    Scan,
+    Target,
+    Verdict,
+)
+from tlscheck.observations.addresses import AddressesObservation
+from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.tls import TlsObservation
+from tlscheck.profile import Profile
+
+FORMAT = "tlscheck.scan/1"
+
+SUBJECTS: Mapping[str, Any] = {
+    "tls": TlsObservation,
+    "certificate": CertificateObservation,
+    "http": HttpObservation,
+    "addresses": AddressesObservation,
+}
+"""What can be looked at, and as what it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is rendered."""
+
+    scan: Scan
+    findings: tuple[Finding, ...]
+    """In the order of the targets, then of the rules."""
+    answers: tuple[ItemAnswer, ...]
+    """For each checklist and item: the overall answer, then one a target."""
+    profiles: tuple[Profile, ...]
+    """Every profile that a finding was judged by, the run's own first."""
+    checklists: tuple[Checklist, ...]
+
+    @property
+    def profile(self) -> Profile:
+        """The run's own profile."""
+        return self.profiles[0]
+
+    def own(self) -> tuple[Finding, ...]:
+        """The findings under the run's own profile."""
+        return tuple(f for f in self.findings if self.profile.id in f.profiles)
+
+    def overall(self, checklist: str) -> tuple[ItemAnswer, ...]:
+        """The overall answers of one checklist, in the order of its items."""
+        return tuple(a for a in self.answers if a.checklist == checklist and a.target is None)
+
+    def count(self, verdict: Verdict) -> int:
+        """How many of the run's own findings have *verdict*."""
+        return sum(1 for f in self.own() if f.verdict is verdict)
+
+    def answered(self, answer: Answer) -> int:
+        """How many items have *answer* overall."""
+        return sum(1 for a in self.answers if a.target is None and a.answer is answer)
+
+
+def encode(report: Report) -> bytes:
+    """The scan file: one JSON document, UTF-8, a final newline."""
+    document = {
+        "format": FORMAT,
+        **_dump(Scan, report.scan, leave_out={"looks"}),
+        "profiles": [{"id": p.id, "sha256": p.digest, "source": p.source} for p in report.profiles],
+        "targets": [_look(look) for look in report.scan.looks],
+        "findings": [_dump(Finding, finding) for finding in report.findings],
+        "answers": [_dump(ItemAnswer, answer) for answer in report.answers],
+    }
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def decode(data: bytes, name: str) -> Scan:
+    """The scan in a scan file; its findings and answers are left aside. ScanFileError."""
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise ScanFileError(f"{name}: not JSON ({error}); give a file that --save wrote") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ScanFileError(f'{name}: "format" is not "{FORMAT}"; give a file that --save wrote')
+    try:
+        fields = {key: document[key] for key in Scan.__dataclass_fields__ if key != "looks"}
+        looks = [_unlook(entry) for entry in document["targets"]]
+        scan: Scan = _adapter(Scan).validate_python({**fields, "looks": ()})
+        return replace(scan, looks=tuple(looks))
+    except KeyError as error:
+        raise ScanFileError(f"{name}: {error} is missing; scan again") from None
+    except (ValidationError, TypeError) as error:
+        words = str(error).splitlines()
+        raise ScanFileError(f"{name}: {' '.join(words[1:3]) or words[0]}; scan again") from None
+
+
+def _look(look: Look) -> dict[str, Any]:
+    return {
+        **_dump(Target, look.target),
+        "seen": {kind: _dump(type(seen), seen) for kind, seen in look.seen.items()},
+        "missed": [_dump(Missed, missed) for missed in look.missed],
+        "connections": look.connections,
+    }
+
+
+def _unlook(entry: dict[str, Any]) -> Look:
+    target = {key: entry[key] for key in Target.__dataclass_fields__}
+    return Look(
+        target=_adapter(Target).validate_python(target),
+        seen={
+            kind: _adapter(SUBJECTS[kind]).validate_python(seen)
+            for kind, seen in entry["seen"].items()
+        },
+        missed=tuple(_adapter(Missed).validate_python(missed) for missed in entry["missed"]),
+        connections=int(entry["connections"]),
+    )
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _dump(kind: Any, value: object, leave_out: set[str] | None = None) -> dict[str, Any]:
+    found = _adapter(kind).dump_python(value, mode="json", exclude=leave_out)
+    assert isinstance(found, dict)
+    return found

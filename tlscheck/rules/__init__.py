@@ -1,0 +1,7 @@
+"""What is good: pure functions from what was seen (and what is wanted) to problems."""
+
+from tlscheck.rules import addresses, certificate, http, tls
+from tlscheck.rules.core import collect
+
+RULES = collect(tls, certificate, http, addresses)
+"""Every rule by id."""
