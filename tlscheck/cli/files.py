@@ -1,0 +1,54 @@
+"""Writing what was rendered: to standard output, or beside a file and then in its place."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from tlscheck.errors import OutputError
+
+
+def write(data: bytes, path: str | None) -> None:
+    """Write *data* to *path*, to standard output where it is ``None`` or ``-``. OutputError.
+
+    A regular or new file is written beside and renamed, so that nobody ever reads half of it;
+    anything else (a device, a pipe) is written through.
+    """
+    if path is None or path == "-":
+        stream = sys.stdout.buffer
+        stream.write(data)
+        stream.flush()
+        return
+    target = Path(path)
+    try:
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            target.write_bytes(data)
+            return
+        target = target.resolve()
+        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o644
+            Path(beside).chmod(mode)
+            Path(beside).replace(target)
+        except OSError:
+            Path(beside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); give another file with -o"
+        ) from None
+
+
+def read(path: str) -> bytes:
+    """What is in *path*. OutputError."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be read ({error.strerror}); give a file that exists"
+        ) from None

@@ -1,0 +1,49 @@
+"""``tlscheck judge``: judge a saved scan again, offline, and render it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tlscheck.cli import options
+from tlscheck.cli.files import read, write
+from tlscheck.cli.words import LANGUAGE, _
+
+
+@click.command(help=_("Judge a saved scan again, without touching the network, and render it."))
+@click.argument("scan")
+@options.judging
+@options.rendering
+def judge(
+    scan: str,
+    profile: str | None,
+    checklists: tuple[str, ...],
+    fail_on: str,
+    form: str,
+    output: str | None,
+) -> None:
+    """Read, judge, render."""
+    from tlscheck import judge as judging
+    from tlscheck import report
+
+    seen = report.decode(read(scan), scan)
+    made = judging.judge(seen, profile, checklists or None)
+    write(render(made, form, to_terminal=output in (None, "-")), output)
+    sys.exit(judging.exit_code(made, fail_on))
+
+
+def render(made: object, form: str, *, to_terminal: bool) -> bytes:
+    """The report in one format; in colour and full width only for a terminal."""
+    import os
+    import shutil
+
+    from tlscheck.render import FORMATS
+    from tlscheck.render import text as terminal
+    from tlscheck.report import Report
+
+    assert isinstance(made, Report)
+    if form == "text" and to_terminal and sys.stdout.isatty():
+        width = shutil.get_terminal_size((100, 40)).columns
+        return terminal.render(made, LANGUAGE, width=width, colour="NO_COLOR" not in os.environ)
+    return FORMATS[form](made, LANGUAGE)

@@ -1,0 +1,190 @@
+"""``tlscheck scan``: look, judge, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tlscheck.cli import options
+from tlscheck.cli.files import read, write
+from tlscheck.cli.judge import render
+from tlscheck.cli.words import _
+from tlscheck.errors import ConfigError, TargetError
+
+if TYPE_CHECKING:
+    from tlscheck.pipeline import Order, Tell
+
+
+@click.command(help=_("Look at each TARGET and answer the checklists."))
+@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.option("-c", "--config", metavar="FILE", help=_("Take targets and settings from FILE."))
+@click.option(
+    "--only", metavar="S,...", help=_("Look at these subjects only: tls, certificate, http.")
+)
+@click.option("-4", "family", flag_value=4, type=int, help=_("Look at IPv4 addresses only."))
+@click.option("-6", "family", flag_value=6, type=int, help=_("Look at IPv6 addresses only."))
+@click.option("--sni", metavar="NAME", help=_("Send NAME as the server name."))
+@click.option(
+    "--resolve", metavar="HOST:PORT:ADDR", multiple=True, help=_("Take ADDR for HOST and PORT.")
+)
+@click.option("--client-cert", metavar="F", help=_("Client certificate, PEM."))
+@click.option("--client-key", metavar="F", help=_("The client certificate's key, PEM."))
+@click.option("--ca-file", metavar="F", help=_("Also trust the CAs in F, PEM."))
+@click.option("--plan", is_flag=True, help=_("Say what would be asked, and ask nothing."))
+@click.option(
+    "--cross-check", is_flag=True, help=_("Enumerate with sslyze too (500 connections more).")
+)
+@click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
+@options.judging
+@options.rendering
+def scan(
+    targets: tuple[str, ...],
+    config: str | None,
+    only: str | None,
+    family: int | None,
+    sni: str | None,
+    resolve: tuple[str, ...],
+    client_cert: str | None,
+    client_key: str | None,
+    ca_file: str | None,
+    plan: bool,
+    cross_check: bool,
+    save: str | None,
+    profile: str | None,
+    checklists: tuple[str, ...],
+    fail_on: str,
+    form: str,
+    output: str | None,
+) -> None:
+    """Look, judge, render."""
+    from tlscheck import checklist as catalogs
+    from tlscheck import config as configuration
+    from tlscheck import judge as judging
+    from tlscheck import pipeline, report
+    from tlscheck import profile as profiles
+    from tlscheck import targets as parsing
+    from tlscheck.probes import live
+
+    settings = configuration.load(Path(config)) if config else configuration.Settings()
+    asked = tuple(pipeline.Asked(parsing.parse(text)) for text in targets) or tuple(
+        pipeline.Asked(parsing.parse(entry.target), entry.label) for entry in settings.targets
+    )
+    if not asked:
+        raise TargetError("no target; give one or more, such as clinic.example.jp")
+    if (client_cert is None) != (client_key is None):
+        raise ConfigError("--client-cert and --client-key belong together; give both")
+    name = profile or settings.profile
+    lists = checklists or settings.checklists
+    if configuration.ALL in lists:
+        lists = catalogs.names()
+    for each in lists:
+        catalogs.load(each)
+    order = pipeline.Order(
+        targets=asked,
+        profile=name,
+        checklists=tuple(lists),
+        subjects=_subjects(only, pipeline.SUBJECTS),
+        family=family or 0,
+        sni=sni,
+        resolve=dict(_override(text) for text in resolve),
+        identity=(
+            live.identity(read(client_cert), read(client_key))
+            if client_cert and client_key
+            else None
+        ),
+        identity_files=(
+            (Path(client_cert), Path(client_key)) if client_cert and client_key else None
+        ),
+        ca_file=read(ca_file) if ca_file else None,
+        cross_check=cross_check,
+        connect_seconds=settings.budgets.connect,
+        target_seconds=settings.budgets.target,
+        at_once=settings.budgets.parallel,
+    )
+    profiles.load(name)
+    if plan:
+        for line in asyncio.run(_plan(order)):
+            click.echo(line)
+        return
+    with _live_line() as tell:
+        seen = asyncio.run(pipeline.look(order, tell))
+    made = judging.judge(seen)
+    if save:
+        write(report.encode(made), save)
+    write(render(made, form, to_terminal=output in (None, "-")), output)
+    sys.exit(judging.exit_code(made, fail_on))
+
+
+def _subjects(only: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    if only is None:
+        return known
+    asked = tuple(part.strip() for part in only.split(",") if part.strip())
+    for subject in asked:
+        if subject not in known:
+            raise ConfigError(f"--only {subject}: no such subject; there are {', '.join(known)}")
+    return asked
+
+
+def _override(text: str) -> tuple[tuple[str, int], str]:
+    host, _colon, rest = text.partition(":")
+    port, _colon, address = rest.partition(":")
+    if not host or not port.isdigit() or not address:
+        raise ConfigError(
+            f"--resolve {text}: give HOST:PORT:ADDR, as clinic.example.jp:443:192.0.2.1"
+        )
+    return (host.lower(), int(port)), address.strip("[]")
+
+
+async def _plan(order: Order) -> list[str]:
+    """What would be asked, from which address, at which cost."""
+    from tlscheck import pipeline
+
+    lines = []
+    for cost in await pipeline.plan(order):
+        if cost.trouble:
+            lines.append(f"{cost.target}: {_('does not resolve')}")
+            continue
+        lines.append(
+            _("{target}: from {source}, about {usual} TLS connections, {most} at the most").format(
+                target=cost.target, source=cost.source, usual=cost.usual, most=cost.most
+            )
+        )
+    lines.append(
+        _(
+            "Two at once to an address, up to eight while it answers; one at a time and ever more"
+            " slowly once it shows a limit; {connect:g} s a connection, {budget:g} s a target."
+        ).format(connect=order.connect_seconds, budget=order.target_seconds)
+    )
+    return lines
+
+
+@contextlib.contextmanager
+def _live_line() -> Iterator[Tell]:
+    """A live line a target on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda target, about, connections: None
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    lines: dict[str, str] = {}
+    console = Console(stderr=True)
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+
+        def tell(target: str, about: str, connections: int) -> None:
+            if about:
+                lines[target] = _("{target}: {about} ({n} connections)").format(
+                    target=target, about=about, n=connections
+                )
+            else:
+                lines.pop(target, None)
+            live.update(Text("\n".join(lines.values())))
+
+        yield tell

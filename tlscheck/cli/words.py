@@ -1,0 +1,28 @@
+"""The language of this run, chosen before click builds its help."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from tlscheck import text
+
+
+def option(arguments: Sequence[str]) -> str | None:
+    """The value of ``--lang`` wherever it stands, ``None`` without one."""
+    for i, argument in enumerate(arguments):
+        if argument == "--lang" and i + 1 < len(arguments):
+            return arguments[i + 1]
+        if argument.startswith("--lang="):
+            return argument.partition("=")[2]
+    return None
+
+
+LANGUAGE = text.choose(option(sys.argv[1:]), None, os.environ)
+"""``ja`` or ``en``: by ``--lang``, else the locale."""
+
+
+def _(template: str) -> str:
+    """The sentence in the language of this run."""
+    return text.translate(template, LANGUAGE)

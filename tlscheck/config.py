@@ -1,0 +1,148 @@
+"""The configuration file ``tlscheck.toml``: what is scanned, and by which measure.
+
+Reads and checks, and nothing else: whether a target, profile or checklist exists is for those to
+say. The user's mistakes end as one `ConfigError` that names the file, the key and the remedy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from tlscheck.errors import ConfigError
+
+ALL = "all"
+"""Stands for every checklist there is."""
+
+_Name = Annotated[str, Field(min_length=1)]
+_Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A target of the file, as text."""
+
+    target: _Name
+    label: str = ""
+    """What people call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What a scan may spend."""
+
+    connect: _Seconds = 5.0
+    """Seconds for one connection."""
+    target: _Seconds = 60.0
+    """Seconds for the TLS look at one target."""
+    parallel: Annotated[int, Field(ge=1, le=256)] = 4
+    """Targets at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the file says, with defaults for what it leaves out. A field is a key."""
+
+    targets: tuple[Listed, ...] = ()
+    profile: _Name = "ipa-high-3.1.1"
+    checklists: tuple[_Name, ...] = (ALL,)
+    language: Literal["ja", "en"] | None = None
+    """``None``: the locale decides."""
+    budgets: Budgets = Budgets()
+
+
+def load(path: Path) -> Settings:
+    """The settings in the file *path*. ConfigError."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror or error}; name another with -c"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: is not TOML in UTF-8: {_line(str(error))}; correct it there"
+        ) from error
+    try:
+        # As JSON and strictly: lists become tuples, but "30" no number.
+        text = json.dumps(_full(content), default=str)
+        return _ADAPTER.validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        raise ConfigError(f"{path}{_mistake(error)}") from error
+
+
+_ADAPTER = TypeAdapter(Settings)
+
+
+def _full(content: dict[str, Any]) -> dict[str, Any]:
+    """*content* with each target as a table."""
+    targets = content.get("targets")
+    if not isinstance(targets, list):
+        return content
+    tables = [{"target": each} if isinstance(each, str) else each for each in targets]
+    return content | {"targets": tables}
+
+
+# ---- mistakes --------------------------------------------------------------------------------
+
+_KNOWN: dict[str, tuple[str, ...]] = {
+    table: tuple(field.name for field in dataclasses.fields(kind))
+    for table, kind in (("", Settings), ("budgets", Budgets), ("targets", Listed))
+}
+"""The keys of each table."""
+
+_EXAMPLES = {
+    "targets": 'targets = ["www.example.jp", {target = "smtp://mail.example.jp", label = "mail"}]',
+    "profile": 'profile = "ipa-high-3.1.1"',
+    "checklists": 'checklists = ["vendor-138"]',
+    "language": 'language = "ja" or "en"',
+    "budgets": "[budgets]",
+    "budgets.connect": "connect = 5",
+    "budgets.target": "target = 60",
+    "budgets.parallel": "parallel = 4",
+}
+
+
+def _mistake(error: ValidationError) -> str:
+    """What pydantic minds first, in one line with its remedy."""
+    first = error.errors(include_url=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    key, value = place.removeprefix("."), first["input"]
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            return f": unknown key {key}; {_nearest(key)}"
+        case "missing" | "missing_argument":
+            return f": key {key} is missing; write {_example(key)}"
+        case _:
+            wanted = _line(first["msg"]).lower()
+            return f", key {key}: {wanted}, not {value!r:.60}; write {_example(key)}"
+
+
+def _nearest(key: str) -> str:
+    """The known key that the unknown *key* may stand for, in its table or in another."""
+    table, _, name = re.sub(r"\[\d+\]", "", key).rpartition(".")
+    known = _KNOWN.get(table, ())
+    if near := difflib.get_close_matches(name, known, n=1):
+        return f"did you mean {near[0]}?"
+    for other, names in _KNOWN.items():
+        if name in names:
+            return f"write it in [{other}]" if other else "write it above all tables"
+    return f"known are {', '.join(known)}"
+
+
+def _example(key: str) -> str:
+    """How the key, or the list it stands in, is written."""
+    name = re.sub(r"\[\d+\].*", "", key)
+    return _EXAMPLES.get(name, name)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

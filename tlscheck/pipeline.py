@@ -1,0 +1,287 @@
+"""From targets to a scan: resolve, look at every address, compare. One target or ten thousand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from tlscheck import __version__
+from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
+from tlscheck.net import Net, NetError, now, resolver, source_towards
+from tlscheck.observations.addresses import compare, several
+from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.http import HttpObservation
+from tlscheck.probes import certificate, live, tls
+from tlscheck.probes.preamble import preamble
+from tlscheck.targets import TargetSpec, endpoint_id, name_id, place
+
+_log = logging.getLogger(__name__)
+
+ENDPOINT_SUBJECTS = ("tls", "certificate", "http")
+SUBJECTS = (*ENDPOINT_SUBJECTS, "addresses")
+"""What can be asked today."""
+_MOST_OTHERS = 3
+"""On how many other names and addresses a session is tried."""
+
+Tell = Callable[[str, str, int], None]
+"""Called with a target's id, what is being asked and the connections spent so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A target as asked for."""
+
+    spec: TargetSpec
+    label: str = ""
+
+    @property
+    def id(self) -> str:
+        """The id of its name."""
+        return name_id(self.spec.service, self.spec.host, self.spec.port)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be looked at, and how."""
+
+    targets: tuple[Asked, ...]
+    profile: str
+    checklists: tuple[str, ...]
+    subjects: tuple[str, ...] = SUBJECTS
+    family: int = 0
+    sni: str | None = None
+    resolve: dict[tuple[str, int], str] = field(default_factory=dict)
+    identity: live.Identity | None = None
+    identity_files: tuple[Path, Path] | None = None
+    ca_file: bytes | None = None
+    cross_check: bool = False
+    revocation: bool = True
+    plain_port: int | None = 80
+    connect_seconds: float = 5.0
+    target_seconds: float = 60.0
+    at_once: int = 4
+    """How many endpoints are looked at side by side."""
+
+
+async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
+    """Look at all targets; trouble with one is that one's alone."""
+    at = now()
+    net = Net(
+        family=order.family,
+        overrides=order.resolve,
+        connect_timeout=order.connect_seconds,
+        budget=order.target_seconds,
+    )
+    gate = asyncio.Semaphore(order.at_once)
+    resolved = await asyncio.gather(*(_resolve(net, asked.spec, order) for asked in order.targets))
+    places = [p for found in resolved if isinstance(found, tuple) for p in found]
+    found = await asyncio.gather(
+        *(
+            _named(net, asked, what, order, places, gate, tell)
+            for asked, what in zip(order.targets, resolved, strict=True)
+        )
+    )
+    looks = _with_shared_keys([look for several_looks in found for look in several_looks])
+    return Scan(
+        at=at,
+        version=__version__,
+        looks=tuple({look.target.id: look for look in looks}.values()),
+        profile=order.profile,
+        checklists=order.checklists,
+        subjects=order.subjects,
+        standpoint=Standpoint(tuple(sorted(net.sources)), resolver(), version("cryptography")),
+    )
+
+
+async def _resolve(net: Net, spec: TargetSpec, order: Order) -> tuple[Place, ...] | NetError:
+    try:
+        addresses = await net.resolve(spec.host, spec.port)
+    except NetError as error:
+        return error
+    return tuple(place(spec, address, order.sni) for address in addresses)
+
+
+async def _named(
+    net: Net,
+    asked: Asked,
+    found: tuple[Place, ...] | NetError,
+    order: Order,
+    everywhere: Sequence[Place],
+    gate: asyncio.Semaphore,
+    tell: Tell,
+) -> list[Look]:
+    """The looks at every address of one target, and what they have in common."""
+    if isinstance(found, NetError):
+        target = Target(asked.id, Scope.NAME, label=asked.label)
+        missed = tuple(Missed(s, found.reason, found.detail) for s in order.subjects)
+        return [Look(target, {}, missed)]
+    looks = await asyncio.gather(
+        *(_endpoint(net, asked, place, order, everywhere, gate, tell) for place in found)
+    )
+    if "addresses" in order.subjects and several(tuple(looks)):
+        target = Target(asked.id, Scope.NAME, label=asked.label)
+        looks.append(Look(target, {"addresses": compare(tuple(looks))}))
+    return looks
+
+
+async def _endpoint(
+    net: Net,
+    asked: Asked,
+    place: Place,
+    order: Order,
+    everywhere: Sequence[Place],
+    gate: asyncio.Semaphore,
+    tell: Tell,
+) -> Look:
+    name = endpoint_id(place.service, place.host, place.port, place.address)
+    target = Target(name, Scope.ENDPOINT, place, asked.label)
+    means = tls.Means(
+        identity=order.identity,
+        identity_files=order.identity_files,
+        preamble=preamble(place.service, place.host),
+        others=tuple(_others(place, everywhere)),
+        cross_check=order.cross_check,
+        plain_port=order.plain_port,
+        tell=lambda about, connections: tell(name, about, connections),
+    )
+    async with gate:
+        try:
+            seen, missed = await _look(net, place, order, means)
+        except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
+            _log.exception("%s", name)
+            seen, missed = {}, [Missed(s, Reason.BUG, type(error).__name__) for s in order.subjects]
+    tell(name, "", net.spent(place))
+    return Look(target, seen, tuple(missed), net.spent(place))
+
+
+async def _look(
+    net: Net, place: Place, order: Order, means: tls.Means
+) -> tuple[dict[str, Observation], list[Missed]]:
+    seen: dict[str, Observation] = {}
+    at = now()
+    tls_look = await (tls.probe if "tls" in order.subjects else tls.shake)(net, place, means)
+    missed = list(tls_look.missed)
+    if tls_look.tls and "tls" in order.subjects:
+        seen["tls"] = tls_look.tls
+    nothing = next((m for m in missed if m.kind == "tls"), None)
+    if "http" in order.subjects:
+        page = tls_look.http or (nothing and replace(nothing, kind="http"))
+        if isinstance(page, HttpObservation):
+            seen["http"] = page
+        else:
+            missed.append(page or Missed("http", Reason.NOT_ASKED))
+    if "certificate" in order.subjects:
+        if nothing and not tls_look.presented:
+            missed.append(replace(nothing, kind="certificate"))
+        else:
+            shown = await certificate.probe(
+                net,
+                place,
+                seen=tls_look.presented,
+                key_types=tls_look.tls.certificate_types if tls_look.tls else (),
+                revocation=order.revocation,
+                ca_file=order.ca_file,
+                clock_skew=_skew(tls_look.http),
+                client_identity=order.identity,
+                preamble=means.preamble,
+                at=at,
+            )
+            if isinstance(shown, CertificateObservation):
+                seen["certificate"] = shown
+            else:
+                missed.append(shown)
+    return seen, [m for m in missed if m.kind.partition(".")[0] in order.subjects]
+
+
+def _skew(page: HttpObservation | Missed | None) -> float | None:
+    """Seconds by which our clock is ahead of the server's."""
+    if isinstance(page, HttpObservation) and page.clock_skew is not None:
+        return -float(page.clock_skew)
+    return None
+
+
+def _others(place: Place, everywhere: Sequence[Place]) -> list[Place]:
+    """The target's own other addresses, and other targets' names on its address."""
+    return [
+        other
+        for other in dict.fromkeys(everywhere)
+        if other != place
+        and other.service == place.service
+        and (
+            (other.host == place.host and other.port == place.port)
+            or (other.address == place.address and other.port == place.port)
+        )
+    ][:_MOST_OTHERS]
+
+
+def _with_shared_keys(looks: list[Look]) -> list[Look]:
+    """Fill in which other targets show the same key."""
+    keys: dict[str, set[str]] = {}
+    for entry in looks:
+        for key in _leaf_keys(entry):
+            keys.setdefault(key, set()).add(_host(entry))
+    marked = []
+    for entry in looks:
+        seen = entry.seen.get("certificate")
+        if isinstance(seen, CertificateObservation):
+            shared = {h for key in _leaf_keys(entry) for h in keys[key]} - {_host(entry)}
+            related = set(seen.chains[0].leaf.names) if seen.chains else set()
+            seen = replace(seen, key_shared_with=tuple(sorted(shared - related)))
+            entry = replace(entry, seen={**entry.seen, "certificate": seen})
+        marked.append(entry)
+    return marked
+
+
+def _leaf_keys(entry: Look) -> set[str]:
+    seen = entry.seen.get("certificate")
+    if not isinstance(seen, CertificateObservation):
+        return set()
+    return {chain.leaf.spki_sha256 for chain in seen.chains if chain.certificates}
+
+
+def _host(entry: Look) -> str:
+    return entry.target.target.host if entry.target.target else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a look at one endpoint would cost."""
+
+    target: str
+    source: str = ""
+    """Our address towards it."""
+    usual: int = 0
+    """TLS connections to a strict server."""
+    most: int = 0
+    """TLS connections to a server that accepts everything."""
+    trouble: str = ""
+
+
+_USUAL, _MOST, _CROSS = 45, 220, 600
+"""Measured in ``bench/``: a strict server, one with every suite, and what --cross-check adds."""
+
+
+async def plan(order: Order) -> list[Cost]:
+    """What `look` would do; nothing but the resolver is asked."""
+    net = Net(family=order.family, overrides=order.resolve)
+    costs = []
+    for asked in order.targets:
+        found = await _resolve(net, asked.spec, order)
+        if isinstance(found, NetError):
+            costs.append(Cost(asked.id, trouble=found.reason))
+            continue
+        extra = _CROSS if order.cross_check else 0
+        costs.extend(
+            Cost(
+                endpoint_id(p.service, p.host, p.port, p.address),
+                source_towards(p),
+                _USUAL + extra,
+                _MOST + extra,
+            )
+            for p in found
+        )
+    return costs

@@ -1,0 +1,173 @@
+"""The terminal: for each target the answers by item and the findings, what is wrong first.
+
+Everything that comes from data is a `rich.text.Text`, never markup, and nothing is cut off: what
+does not fit goes on in the next line.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from tlscheck.model import Answer, Severity, Verdict
+from tlscheck.render.answers import ItemView, at, checklists, headline, limits
+from tlscheck.render.view import FindingView, TargetView, looked_at, targets
+from tlscheck.report import Report
+from tlscheck.text import Say, voice
+
+_VERDICTS = {
+    Verdict.FAIL: "bold red",
+    Verdict.UNKNOWN: "bold yellow",
+    Verdict.PASS: "green",
+    Verdict.NOT_APPLICABLE: "dim",
+}
+_ANSWERS = {
+    Answer.NOT_MET: "bold red",
+    Answer.UNDETERMINED: "bold yellow",
+    Answer.DOCUMENT_NEEDED: "cyan",
+    Answer.MET: "green",
+    Answer.NOT_APPLICABLE: "dim",
+}
+_SEVERITIES = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow"}
+_BULLETS = {"problem": "✗", "open": "?", "note": "·"}
+
+
+def render(report: Report, lang: str, *, width: int = 100, colour: bool = False) -> bytes:
+    """The report in lines of at most *width* columns; without *colour* it is plain text.
+
+    Whoever calls decides about colour, from the terminal and ``NO_COLOR``.
+    """
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        color_system="256" if colour else None,
+        no_color=not colour,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    _ = voice(lang)
+    seen = targets(report, lang)
+    for target in seen:
+        _target(console, report, target, _, lang)
+    _overall(console, report, seen, _, lang)
+    lines = out.getvalue().splitlines()
+    return ("\n".join(line if colour else line.rstrip() for line in lines) + "\n").encode()
+
+
+def _target(console: Console, report: Report, target: TargetView, _: Say, lang: str) -> None:
+    console.print(Rule(Text(target.label, "bold"), align="left", characters="─"))
+    if target.findings:
+        found = (f"{word} {n}" for word, n in _tally(target))
+        console.print(Text("  ".join(found)))
+    else:
+        console.print(Text(_("Nothing was judged.")))
+    if items := at(report, target, lang):
+        _heading(console, _("Answers by checklist item"))
+        console.print(_items(items))
+    if target.bad:
+        _heading(console, _("Findings"))
+    for finding in target.bad:
+        _finding(console, finding, _)
+    if good := target.of(Verdict.PASS):
+        _heading(console, _("Passed"))
+        _hang(console, "", ", ".join(dict.fromkeys(f.rule for f in good)), "green")
+    if aside := target.of(Verdict.NOT_APPLICABLE):
+        _heading(console, _("Not applicable"))
+        for finding in aside:
+            _hang(console, "·", f"{finding.rule}: {'; '.join(e.text for e in finding.evidence)}")
+    if target.missed:
+        _heading(console, _("Not looked at"))
+        for what, why in target.missed:
+            _hang(console, "·", f"{what}: {why}")
+    console.print(Text(_("Connections spent: {count}", count=target.connections), "dim"))
+    console.print()
+
+
+def _tally(target: TargetView) -> Iterable[tuple[str, int]]:
+    for verdict in Verdict:
+        if found := target.of(verdict):
+            yield found[0].verdict_word, len(found)
+
+
+def _items(items: Iterable[ItemView]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for ratio in (None, None, 1):
+        table.add_column(overflow="fold", ratio=ratio)
+    for item in items:
+        words = Text(item.title)
+        if rules := dict.fromkeys(f.rule for f in item.worst):
+            words.append(f"  {', '.join(rules)}", "dim")
+        elif causes := dict.fromkeys(part.cause for part in item.parts if part.cause):
+            words.append(f"  {', '.join(causes)}", "dim")
+        table.add_row(
+            Text(item.answer_word, _ANSWERS[item.answer]),
+            Text(f"{item.checklist} {item.id}"),
+            words,
+        )
+    return table
+
+
+def _finding(console: Console, finding: FindingView, _: Say) -> None:
+    worst = finding.grounds[0]
+    head = Text(finding.verdict_word, _VERDICTS[finding.verdict])
+    head.append(f"  {worst.severity_word}", _SEVERITIES.get(worst.severity, ""))
+    head.append(f"  {finding.rule}", "bold")
+    head.append(f"  {finding.title}", "default")
+    console.print(head, overflow="fold")
+    for line in finding.evidence:
+        text = f"{line.text} ({line.cause})" if line.cause else line.text
+        _hang(console, _BULLETS[line.kind], text)
+    for question in finding.questions:
+        _hang(console, "?", f"{_('Open question')}: {question}")
+    if finding.manual:
+        _hang(console, "→", finding.manual.replace("``", ""))
+    for ground in finding.grounds:
+        profiles = ", ".join(ground.profiles)
+        basis = f"{_('Basis')} ({profiles}): {ground.source} [{ground.grade_word}]"
+        _hang(console, " ", basis, "dim")
+    console.print()
+
+
+def _overall(
+    console: Console, report: Report, seen: tuple[TargetView, ...], _: Say, lang: str
+) -> None:
+    console.print(Rule(Text(_("Overall"), "bold"), align="left", characters="─"))
+    for checklist in checklists(report, seen, lang):
+        _heading(console, f"{checklist.title} ({checklist.id})")
+        console.print(_items(sorted(checklist.items, key=lambda item: item.answer.rank)))
+    _heading(console, _("Summary"))
+    console.print(Text(headline(report, lang), "bold"), overflow="fold")
+    for limit in limits(lang):
+        _hang(console, "·", limit)
+    console.print()
+    pairs = Table.grid(padding=(0, 2))
+    pairs.add_column(overflow="fold")
+    pairs.add_column(overflow="fold", ratio=1)
+    for name, value in looked_at(report, lang):
+        pairs.add_row(Text(name, "dim"), Text(value))
+    console.print(pairs)
+
+
+def _heading(console: Console, words: str) -> None:
+    console.print()
+    console.print(Text(words, "bold underline"))
+
+
+def _hang(console: Console, bullet: str, words: str, style: str = "") -> None:
+    """*words* behind a *bullet*, further lines indented to the first."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(overflow="fold", ratio=1)
+    table.add_row(Text(bullet), Text(words, style))
+    console.print(Padding(table, (0, 0, 0, 2)))

@@ -1,0 +1,284 @@
+"""What every report for people shows, said in one language once; the formats only lay it out.
+
+All text is `visible`: escaping it for the format is left to do, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from tlscheck.model import Finding, Look, Severity, Target, Verdict
+from tlscheck.profile import Profile
+from tlscheck.report import Report
+from tlscheck.rules import RULES
+from tlscheck.text import (
+    CAUSES,
+    GRADES,
+    REASONS,
+    SEVERITIES,
+    SUBJECTS,
+    VERDICTS,
+    moment,
+    sentence,
+    translate,
+    visible,
+    word,
+)
+
+
+class InBoth(Protocol):
+    """The same words in both languages, as data files state them."""
+
+    @property
+    def en(self) -> str:
+        """In English."""
+
+    @property
+    def ja(self) -> str:
+        """In Japanese."""
+
+
+def said(words: InBoth, lang: str) -> str:
+    """*words* in the language *lang*."""
+    return visible(words.ja if lang == "ja" else words.en)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence of evidence."""
+
+    kind: str
+    """``problem``, ``open`` or ``note``."""
+    text: str
+    cause: str
+    """Why something is open, in words; empty where nothing is, or where the text says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """By what, and how well founded, a verdict was reached."""
+
+    severity: Severity
+    severity_word: str
+    profiles: tuple[str, ...]
+    source: str
+    grade: str
+    grade_word: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """What one rule gave on one target; profiles that came to the same with the same evidence
+    share one."""
+
+    anchor: str
+    rule: str
+    title: str
+    verdict: Verdict
+    verdict_word: str
+    evidence: tuple[Line, ...]
+    manual: str
+    """Why, and what to change; empty for a rule that this version does not know."""
+    references: tuple[str, ...]
+    grounds: tuple[Ground, ...]
+    """The weightiest first."""
+    questions: tuple[str, ...]
+    """The open questions of the profiles on which the verdict hangs."""
+    items: tuple[str, ...]
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody has to do something about it."""
+        return self.verdict in (Verdict.FAIL, Verdict.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """What there is to say of one target."""
+
+    id: str
+    anchor: str
+    label: str
+    facts: tuple[tuple[str, str], ...]
+    """Host, port and so on, each with its name."""
+    findings: tuple[FindingView, ...]
+    """Worst first."""
+    missed: tuple[tuple[str, str], ...]
+    """What was not seen, and why."""
+    connections: int
+
+    @property
+    def bad(self) -> tuple[FindingView, ...]:
+        """What failed or is unknown."""
+        return tuple(f for f in self.findings if f.bad)
+
+    def of(self, verdict: str) -> tuple[FindingView, ...]:
+        """The findings with the verdict of that name."""
+        return tuple(f for f in self.findings if f.verdict == verdict)
+
+
+def targets(report: Report, lang: str) -> tuple[TargetView, ...]:
+    """All targets, in the order of the scan."""
+    by_target: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        by_target.setdefault(finding.target, []).append(finding)
+    profiles = {profile.id: profile for profile in report.profiles}
+    return tuple(
+        TargetView(
+            id=look.target.id,
+            anchor=f"t{number}",
+            label=label(look.target),
+            facts=_facts(look.target, lang),
+            findings=_findings(by_target.get(look.target.id, ()), f"t{number}", profiles, lang),
+            missed=tuple(_missed(look, lang)),
+            connections=look.connections,
+        )
+        for number, look in enumerate(report.scan.looks, 1)
+    )
+
+
+def label(target: Target) -> str:
+    """A target's name for people: what was asked for, and the address that answered."""
+    place = target.target
+    if place is None:
+        return visible(target.label or target.id)
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    asked = target.label or f"{host}:{place.port}"
+    return visible(asked if place.address == place.host else f"{asked} ({place.address})")
+
+
+def _facts(target: Target, lang: str) -> tuple[tuple[str, str], ...]:
+    def _(template: str) -> str:
+        return translate(template, lang)
+
+    place = target.target
+    if place is None:
+        return ((_("Name"), visible(target.label or target.id)),)
+    return (
+        (_("Host"), visible(place.host)),
+        (_("Port"), str(place.port)),
+        (_("Service"), visible(place.service)),
+        (_("Address"), visible(place.address)),
+        (_("Server name sent (SNI)"), visible(place.sni) if place.sni else _("none")),
+    )
+
+
+def _missed(look: Look, lang: str) -> Iterable[tuple[str, str]]:
+    for missed in look.missed:
+        why = word(REASONS, missed.reason, lang)
+        detail = translate(visible(missed.detail), lang)
+        yield word(SUBJECTS, missed.kind, lang), _with(why, detail, lang)
+
+
+def _with(words: str, detail: str, lang: str) -> str:
+    if not detail or detail == words:
+        return words
+    return f"{words}（{detail}）" if lang == "ja" else f"{words} ({detail})"
+
+
+# ---- findings --------------------------------------------------------------------------------
+
+
+def _findings(
+    found: Iterable[Finding], prefix: str, profiles: Mapping[str, Profile], lang: str
+) -> tuple[FindingView, ...]:
+    alike: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in found:
+        lines = _lines(finding, lang)
+        alike.setdefault((finding.rule, finding.verdict, lines), []).append(finding)
+    ordered = sorted(
+        alike.values(),
+        key=lambda several: (several[0].verdict.rank, min(f.severity.rank for f in several)),
+    )
+    return tuple(
+        _finding(several, f"{prefix}-{number}", profiles, lang)
+        for number, several in enumerate(ordered, 1)
+    )
+
+
+def _finding(
+    several: list[Finding], anchor: str, profiles: Mapping[str, Profile], lang: str
+) -> FindingView:
+    first = several[0]
+    rule = RULES.get(first.rule)
+    return FindingView(
+        anchor=anchor,
+        rule=visible(first.rule),
+        title=translate(rule.title, lang) if rule else visible(first.rule),
+        verdict=first.verdict,
+        verdict_word=word(VERDICTS, first.verdict, lang),
+        evidence=_lines(first, lang),
+        manual=translate(rule.manual, lang) if rule else "",
+        references=rule.references if rule else (),
+        grounds=tuple(_grounds(several, lang)),
+        questions=_questions(several, profiles, lang),
+        items=tuple(dict.fromkeys(visible(i) for finding in several for i in finding.items)),
+    )
+
+
+def _lines(finding: Finding, lang: str) -> tuple[Line, ...]:
+    lines = []
+    for evidence in finding.evidence:
+        told = "reason" in evidence.values or evidence.cause in ("", "not_settled", "missed")
+        cause = "" if told else word(CAUSES, evidence.cause, lang)
+        lines.append(Line(evidence.kind, sentence(evidence, lang), cause))
+    return tuple(dict.fromkeys(lines))
+
+
+def _grounds(several: Iterable[Finding], lang: str) -> Iterable[Ground]:
+    for finding in sorted(several, key=lambda f: f.severity.rank):
+        yield Ground(
+            severity=finding.severity,
+            severity_word=word(SEVERITIES, finding.severity, lang),
+            profiles=tuple(map(visible, finding.profiles)),
+            source=visible(finding.basis.source),
+            grade=finding.basis.grade,
+            grade_word=word(GRADES, finding.basis.grade, lang),
+        )
+
+
+def _questions(
+    several: Iterable[Finding], profiles: Mapping[str, Profile], lang: str
+) -> tuple[str, ...]:
+    """The questions about the values that left the findings open."""
+    asked: dict[str, None] = {}
+    for finding in several:
+        values = {
+            str(v)
+            for e in finding.evidence
+            if e.cause == "open_question"
+            for value in e.values.values()
+            for v in (value if isinstance(value, tuple) else (value,))
+        }
+        settings = [profiles[p].settings for p in finding.profiles if p in profiles]
+        for setting in (s[finding.rule] for s in settings if finding.rule in s):
+            for block in setting.open:
+                if values.intersection(block.values):
+                    asked[said(block.question, lang)] = None
+    return tuple(asked)
+
+
+def looked_at(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
+    """Who looked, when and from where, and by what it was judged, each with its name."""
+
+    def _(template: str) -> str:
+        return translate(template, lang)
+
+    scan, standpoint, profile = report.scan, report.scan.standpoint, report.profile
+    separator = "、" if lang == "ja" else ", "
+    not_known = _("not known")
+    return (
+        (_("Time of the look"), moment(scan.at, lang)),
+        (_("Looked from"), separator.join(map(visible, standpoint.addresses)) or not_known),
+        (_("Name server used"), visible(standpoint.resolver) or not_known),
+        (_("Looked at"), separator.join(word(SUBJECTS, s, lang) for s in scan.subjects)),
+        (_("Profile"), f"{visible(profile.id)}: {said(profile.title, lang)}"),
+        (_("Checklists"), separator.join(said(c.title, lang) for c in report.checklists) or "-"),
+        (
+            _("Program"),
+            f"tlscheck {visible(scan.version)}, cryptography "
+            + (visible(standpoint.cryptography) or not_known),
+        ),
+    )

@@ -1,0 +1,234 @@
+"""Targets as people write them: text to host, port and service, and to the ids of the report.
+
+Pure: no name is looked up here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NoReturn
+
+import idna
+
+from tlscheck.errors import TargetError
+from tlscheck.model import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A scheme of targets."""
+
+    port: int
+    """The port where none is given."""
+    starttls: bool = False
+    """Whether it begins in clear and changes to TLS."""
+    later: bool = False
+    """Whether a later version is the first that looks at it."""
+
+
+SERVICES: Mapping[str, Service] = MappingProxyType(
+    {
+        "https": Service(443),
+        "smtp": Service(25, starttls=True),
+        "smtps": Service(465),
+        "lmtp": Service(24, starttls=True),
+        "imap": Service(143, starttls=True),
+        "imaps": Service(993),
+        "pop3": Service(110, starttls=True),
+        "pop3s": Service(995),
+        "sieve": Service(4190, starttls=True),
+        "nntp": Service(119, starttls=True),
+        "ftp": Service(21, starttls=True),
+        "ftps": Service(990),
+        "ldap": Service(389, starttls=True),
+        "ldaps": Service(636),
+        "postgres": Service(5432, starttls=True),
+        "mysql": Service(3306, starttls=True),
+        "xmpp": Service(5222, starttls=True),
+        "turn": Service(3478, later=True),
+        "turns": Service(5349, later=True),
+        "ike": Service(500, later=True),
+        "dtls": Service(443, later=True),
+        "quic": Service(443, later=True),
+    }
+)
+DEFAULT = "https"
+"""The service of a target without a scheme, whatever its port."""
+
+_INSTEAD = {
+    "http": "https://HOST, which looks at plain HTTP too",
+    "submission": "smtp://HOST:587",
+    "submissions": "smtps://HOST",
+}
+"""What to write for schemes that are near at hand and not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """A target as asked for, before its name is resolved."""
+
+    host: str
+    """A name (A-labels, lower case, no dot at its end) or an address, without brackets."""
+    port: int
+    service: str
+    literal: bool
+    """Whether the host is an address."""
+    shown: str
+    """The target as it was written."""
+
+
+def parse(text: str) -> TargetSpec:
+    """The target that ``host``, ``host:port`` or ``scheme://host[:port]`` names. TargetError."""
+    if not text:
+        raise TargetError("a target is empty; write host, host:port or scheme://host:port")
+    if not text.isprintable() or any(char.isspace() for char in text):
+        _refuse(text, "holds white space or control characters; write each target by itself")
+    before, slashes, rest = text.rpartition("://")
+    service = _service(before.lower(), text) if slashes else DEFAULT
+    authority = rest.removesuffix("/") if slashes else rest
+    if "@" in authority:
+        _refuse(text, "holds a user; leave out what stands before the @")
+    if cut := re.search(r"[/?#\\]", authority):
+        _refuse(text, f"holds a path; leave out what begins with {cut[0]}")
+    host, port = _split(authority, text)
+    address = _address(host)
+    return TargetSpec(
+        host=address or _name(host, text),
+        port=SERVICES[service].port if port is None else port,
+        service=service,
+        literal=address is not None,
+        shown=text,
+    )
+
+
+def server_name(text: str) -> str:
+    """The name to send as SNI, as A-labels. TargetError."""
+    if _address(text.strip("[]")):
+        _refuse(text, "is an address; a server name (SNI) cannot be one")
+    return _name(text, text)
+
+
+def place(spec: TargetSpec, address: str, sni: str | None = None) -> Place:
+    """Where *spec* is at *address*. A literal address gets no server name unless *sni* gives one.
+
+    TargetError where *sni* is no name.
+    """
+    asked = None if spec.literal else spec.host
+    return Place(spec.host, spec.port, spec.service, address, server_name(sni) if sni else asked)
+
+
+def endpoint_id(service: str, host: str, port: int, address: str) -> str:
+    """The id of one address of a name, or of an address that was asked for itself."""
+    name = name_id(service, host, port)
+    return name if host == address else f"{name}#{address}"
+
+
+def name_id(service: str, host: str, port: int) -> str:
+    """The id of a name with all its addresses."""
+    return f"{service}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+# ---- parts -----------------------------------------------------------------------------------
+
+
+def _service(scheme: str, text: str) -> str:
+    service = SERVICES.get(scheme)
+    if service is None:
+        known = [name for name, each in SERVICES.items() if not each.later]
+        near = difflib.get_close_matches(scheme, known, n=1)
+        hint = _INSTEAD.get(scheme) or (f"{near[0]}://" if near else f"one of {', '.join(known)}")
+        _refuse(text, f"has an unknown scheme; write {hint}")
+    if service.later:
+        _refuse(text, f"cannot be looked at yet: {scheme} comes with a later version; leave it out")
+    return scheme
+
+
+def _split(authority: str, text: str) -> tuple[str, int | None]:
+    """Host, without brackets, and port."""
+    if bracketed := re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", authority):
+        host, port = bracketed[1], bracketed[2]
+        if not _is_ipv6(host):
+            _refuse(text, "has no IPv6 address between its brackets; write [2001:db8::1]:443")
+    elif _is_ipv6(authority):
+        return authority, None
+    elif authority.count(":") > 1:
+        _refuse(text, "is no IPv6 address; write one with a port as [2001:db8::1]:443")
+    else:
+        host, colon, after = authority.partition(":")
+        port = after if colon else None
+    if port is None:
+        return host, None
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        _refuse(text, f"has no port after its colon but {port!r:.20}; write one from 1 to 65535")
+    return host, int(port)
+
+
+def _is_ipv6(host: str) -> bool:
+    return ":" in host and _address(host) is not None
+
+
+def _address(host: str) -> str | None:
+    """*host* in the one spelling of its address, ``None`` where it is none.
+
+    IPv6 addresses that stand for an IPv4 address become that: it is where the packets go. Zones
+    (``fe80::1%eth0``) have no meaning but on one machine and are no addresses here.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            return None
+        return str(address.ipv4_mapped or address)
+    return str(address)
+
+
+_LDH = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+def _name(host: str, text: str) -> str:
+    """*host* as A-labels (IDNA 2008)."""
+    labels = re.split(r"[.\u3002\uff0e\uff61]", unicodedata.normalize("NFC", host.lower()))
+    if len(labels) > 1 and not labels[-1]:
+        labels.pop()
+    name = ".".join(_label(label, text) for label in labels)
+    if _NUMBER.fullmatch(labels[-1]):
+        # The resolver would take 127.1 or 0x7f000001 for an address.
+        _refuse(text, "ends in a number and is no IPv4 address; write a name or four numbers")
+    if len(name) > 253:
+        _refuse(text, "is longer than 253 characters; write the host's name")
+    return name
+
+
+def _label(label: str, text: str) -> str:
+    """One A-label. ASCII is checked by itself: hosts may have ``--`` where IDNA reserves it."""
+    if not label:
+        _refuse(text, "has no host, or nothing between two dots; write host or host:port")
+    if "_" in label:
+        _refuse(text, "holds an underscore, which no host name may; write the host's own name")
+    if _LDH.fullmatch(label) and not label.startswith("xn--"):
+        return label
+    with contextlib.suppress(UnicodeError):
+        return idna.alabel(label).decode()
+    narrow = unicodedata.normalize("NFKC", text)
+    hint = f"did you mean {narrow!r:.100}?" if narrow != text else "check its spelling"
+    raise _mistake(text, f"is no host name: {label!r:.70} is no label of one; {hint}")
+
+
+def _refuse(text: str, why: str) -> NoReturn:
+    raise _mistake(text, why)
+
+
+def _mistake(text: str, why: str) -> TargetError:
+    """The user's mistake in one line; what may be a password is not repeated."""
+    shown = re.sub(r"^(.*?://)?.*@", r"\1…@", text)
+    return TargetError(f"target {shown!r:.100} {why}")

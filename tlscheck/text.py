@@ -1,0 +1,305 @@
+"""Two languages: templates are English in the code, their translations are gettext catalogs.
+
+Standard library only, and quick to import: every start of the program pays for it. Nothing that
+comes from a server leaves `sentence` or `visible` able to steer a terminal or to turn text around.
+"""
+
+from __future__ import annotations
+
+import gettext
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Protocol
+
+JST = timezone(timedelta(hours=9), "JST")
+Say = Callable[..., str]
+"""``say(template, **values)``: the template's sentence in one language."""
+
+
+class Told(Protocol):
+    """What can be said as a sentence: `tlscheck.model.Evidence`."""
+
+    @property
+    def template(self) -> str:
+        """The sentence in English, with the names of values in braces."""
+
+    @property
+    def values(self) -> Mapping[str, str | int | float | bool | tuple[str, ...]]:
+        """The values by name."""
+
+
+def _N(template: str) -> str:  # noqa: N802 - the usual name of what marks and does nothing
+    """Mark *template* for the catalogs; it is translated where it is said."""
+    return template
+
+
+def languages() -> tuple[str, ...]:
+    """The languages there are."""
+    return ("en", "ja")
+
+
+def choose(option: str | None, config: str | None, environ: Mapping[str, str]) -> str:
+    """The language: as asked for, else as configured, else the locale's, else English."""
+    if asked := option or config:
+        return asked
+    variables = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((value for name in variables if (value := environ.get(name))), "")
+    return "ja" if locale.lower().startswith("ja") else "en"
+
+
+def translate(template: str, lang: str) -> str:
+    """*template* in the language *lang*; one that has no translation stays English."""
+    message = normal(template)
+    return _catalog(lang).gettext(message) if message else ""
+
+
+def normal(template: str) -> str:
+    """*template* as the catalogs know it: line breaks inside of a paragraph do not count.
+
+    As in click's help, a paragraph that begins with a backspace keeps its lines, and what follows
+    a form feed is for programmers.
+    """
+    if "\n" not in template and "\f" not in template:
+        return template
+    paragraphs = re.split(r"\n\s*\n", template.partition("\f")[0].strip())
+    return "\n\n".join(p if p.startswith("\b") else " ".join(p.split()) for p in paragraphs)
+
+
+def voice(lang: str) -> Say:
+    """A function that says templates in *lang*; every value is made `visible`."""
+
+    def say(template: str, /, **values: object) -> str:
+        shown = _Values({name: _shown(name, value, lang) for name, value in values.items()})
+        return translate(template, lang).format_map(shown)
+
+    return say
+
+
+def sentence(evidence: Told, lang: str) -> str:
+    """What *evidence* says, in *lang*."""
+    return voice(lang)(evidence.template, **evidence.values)
+
+
+def visible(text: str) -> str:
+    r"""*text* in which nothing is hidden: control characters, line breaks, what turns the writing
+    direction round, lone surrogates and the like are spelt out, as ``\x1b`` or ``\u202e``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_plain(c) else _spelt(c) for c in text)
+
+
+def moment(when: datetime, lang: str) -> str:
+    """Day and time, in JST where the language is Japanese, else in UTC."""
+    if lang == "ja":
+        return f"{when.astimezone(JST):%Y-%m-%d %H:%M:%S} JST (+09:00)"
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def day(when: datetime | date, lang: str) -> str:
+    """The day, which in JST begins nine hours earlier than in UTC."""
+    if isinstance(when, datetime):
+        when = when.astimezone(JST if lang == "ja" else UTC)
+    return f"{when:%Y-%m-%d}"
+
+
+def word(table: Mapping[str, str], value: str, lang: str) -> str:
+    """The human word that *table* has for *value*; what it does not know stays as it is."""
+    return translate(table[value], lang) if value in table else visible(value)
+
+
+class _Values(dict[str, str]):
+    """Values by name; one that is missing shows as its name, so that no sentence is lost."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+
+
+def _shown(name: str, value: object, lang: str) -> str:
+    if isinstance(value, (tuple, list)):
+        return ("、" if lang == "ja" else ", ").join(visible(str(each)) for each in value)
+    if isinstance(value, datetime):
+        return moment(value, lang)
+    text = str(value)
+    if name in _TELLING:
+        return translate(_TELLING[name].get(text) or visible(text), lang)
+    if _MOMENT.fullmatch(text):
+        return moment(datetime.fromisoformat(text), lang)
+    return visible(text)
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _spelt(character: str) -> str:
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+@cache
+def _catalog(lang: str) -> gettext.NullTranslations:
+    if lang not in languages()[1:]:
+        return gettext.NullTranslations()
+    installed = resources.files("tlscheck") / "locale"
+    folder = installed if installed.is_dir() else Path(__file__).parents[1] / "locale"
+    with (folder / lang / "LC_MESSAGES" / "tlscheck.mo").open("rb") as file:
+        return gettext.GNUTranslations(file)
+
+
+# ---- the human words of what the scan file names -------------------------------------------------
+
+VERDICTS = {
+    "fail": _N("Fail"),
+    "unknown": _N("Unknown"),
+    "pass": _N("Pass"),
+    "not_applicable": _N("Not applicable"),
+}
+ANSWERS = {
+    "not_met": _N("Not met"),
+    "undetermined": _N("Cannot be told"),
+    "document_needed": _N("Document needed"),
+    "met": _N("Met"),
+    "not_applicable": _N("Not applicable"),
+}
+SEVERITIES = {
+    "critical": _N("Critical"),
+    "high": _N("High"),
+    "medium": _N("Medium"),
+    "low": _N("Low"),
+    "info": _N("Advice"),
+}
+GRADES = {
+    "official": _N("official source"),
+    "secondary": _N("secondary source"),
+    "inferred": _N("our inference"),
+    "unverified": _N("not verified"),
+}
+REACHES = {
+    "tested": _N("decided from outside"),
+    "partial": _N("partly seen from outside"),
+    "attest": _N("shown by documents alone"),
+}
+STATES = {
+    "accepted": _N("accepted"),
+    "refused": _N("refused"),
+    "unknown": _N("not known"),
+}
+DEMANDS = {
+    "none": _N("not asked for"),
+    "requested": _N("asked for, but not required"),
+    "required": _N("required in the handshake"),
+    "required_http": _N("required by the HTTP layer"),
+    "unknown": _N("not known"),
+}
+CHOOSERS = {
+    "server": _N("in the server's order"),
+    "client": _N("the client's order decides"),
+    "single": _N("only one is accepted"),
+    "unknown": _N("whose order decides is not known"),
+}
+STANDINGS = {
+    "good": _N("not revoked"),
+    "revoked": _N("revoked"),
+    "unknown": _N("not known"),
+}
+REASONS = {
+    "unresolved": _N("the name does not resolve"),
+    "unreachable": _N("the address cannot be reached"),
+    "connection_refused": _N("the connection was refused"),
+    "timeout": _N("no answer in time"),
+    "reset": _N("the connection was reset"),
+    "closed": _N("the connection was closed"),
+    "not_tls": _N("the answer is not TLS"),
+    "preamble": _N("the service did not get as far as TLS"),
+    "banned": _N("the server stopped answering us"),
+    "budget": _N("the budget of time or connections was used up"),
+    "filtered": _N("something filters our connections"),
+    "intercepted": _N("something on the way intercepts TLS"),
+    "handshake": _N("the handshake failed"),
+    "malformed": _N("the answer cannot be read"),
+    "too_large": _N("the answer is too large"),
+    "child": _N("the deep check failed"),
+    "cryptography": _N("the installed cryptography library is too old or cannot do it"),
+    "client_certificate": _N("the server wants a client certificate"),
+    "not_applicable": _N("it does not apply"),
+    "not_asked": _N("it was not asked for"),
+    "clock": _N("the clocks differ too much"),
+    "bug": _N("a fault of tlscheck"),
+}
+CAUSES = {
+    **REASONS,
+    "open_question": _N("the requirement leaves it open"),
+    "not_settled": _N("the look did not settle it"),
+    "not_judged": _N("no rule judged it"),
+    "missed": _N("it was not seen"),
+}
+SCOPES = {
+    "endpoint": _N("TLS endpoint"),
+    "address": _N("Address"),
+    "name": _N("Name"),
+}
+SUBJECTS = {
+    "tls": _N("TLS"),
+    "certificate": _N("Certificate"),
+    "http": _N("HTTP"),
+    "addresses": _N("Comparison of the addresses"),
+    "registration": _N("Domain registration"),
+    "dns": _N("DNS"),
+    "ports": _N("Open ports"),
+    "vpn": _N("SSL-VPN"),
+    "ike": _N("IKE"),
+    "turn": _N("Media relay (TURN)"),
+    "tls.deep": _N("Deep checks of TLS"),
+    "tls.cross_check": _N("Second opinion on TLS"),
+}
+MATTERS = {
+    "versions": _N("protocol versions"),
+    "suites": _N("cipher suites"),
+    "groups": _N("groups"),
+    "certificate": _N("certificate"),
+}
+OBJECTIONS = (
+    _N("unable to get local issuer certificate"),
+    _N("unable to get issuer certificate"),
+    _N("unable to verify the first certificate"),
+    _N("self-signed certificate"),
+    _N("self-signed certificate in certificate chain"),
+    _N("certificate has expired"),
+    _N("certificate is not yet valid"),
+    _N("certificate signature failure"),
+    _N("certificate revoked"),
+    _N("invalid CA certificate"),
+    _N("unsuitable certificate purpose"),
+    _N("path length constraint exceeded"),
+    _N("hostname mismatch"),
+    _N("EE certificate key too weak"),
+    _N("CA certificate key too weak"),
+    _N("CA signature digest algorithm too weak"),
+)
+"""What OpenSSL most often objects to, in its own words."""
+_TELLING: Mapping[str, Mapping[str, str]] = {
+    "verdict": VERDICTS,
+    "answer": ANSWERS,
+    "severity": SEVERITIES,
+    "grade": GRADES,
+    "reach": REACHES,
+    "state": STATES,
+    "demand": DEMANDS,
+    "standing": STANDINGS,
+    "reason": REASONS,
+    "cause": CAUSES,
+    "matter": MATTERS,
+    **dict.fromkeys(("detail", "why", "objection", "stale"), REASONS),
+}
+"""The values that are said in words where there are any, by the names that sentences give them."""
