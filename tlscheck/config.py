@@ -111,18 +111,26 @@ _EXAMPLES = {
 }
 
 
+_UNKNOWN = "unexpected_keyword_argument"
+
+
 def _mistake(error: ValidationError) -> str:
-    """What pydantic minds first, in one line with its remedy."""
-    first = error.errors(include_url=False)[0]
+    """What pydantic minds first, unknown keys before all, in one line with its remedy."""
+    mistakes = error.errors(include_url=False)
+    first = next((each for each in mistakes if each["type"] == _UNKNOWN), mistakes[0])
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    key, value = place.removeprefix("."), first["input"]
+    key, value = _line(place.removeprefix(".")), first["input"]
     match first["type"]:
         case "unexpected_keyword_argument":
             return f": unknown key {key}; {_nearest(key)}"
         case "missing" | "missing_argument":
             return f": key {key} is missing; write {_example(key)}"
+        case "tuple_type":
+            return f", key {key}: must be a list, not {value!r:.60}; write {_example(key)}"
+        case "dataclass_type":
+            return f", key {key}: must be a table, not {value!r:.60}; write {_example(key)}"
         case _:
-            wanted = _line(first["msg"]).lower()
+            wanted = _line(first["msg"]).lower().replace("input should", "must")
             return f", key {key}: {wanted}, not {value!r:.60}; write {_example(key)}"
 
 

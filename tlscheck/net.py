@@ -53,10 +53,12 @@ class Lane:
         self._next = 0.0
         self._freed = asyncio.Condition()
 
-    def widen(self) -> None:
+    async def widen(self) -> None:
         """All is well: allow more at once, unless the peer has ever shown a limit."""
         if not self.gap:
-            self.width = min(self.width * 2, self.WIDE)
+            async with self._freed:
+                self.width = min(self.width * 2, self.WIDE)
+                self._freed.notify_all()
 
     def slow_down(self) -> None:
         """The peer shows a limit: one at a time, twice as far apart as before."""
@@ -64,20 +66,24 @@ class Lane:
         self.gap = min(self.gap * 2, self.LAST_GAP) if self.gap else self.FIRST_GAP
 
     @contextlib.asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for the right to open a connection, and hold it."""
+    async def slot(self, wanted: int = 1) -> AsyncIterator[int]:
+        """Wait for the right to open *wanted* connections at once, and hold it.
+
+        Gives how many it is: no more than the lane is wide.
+        """
         async with self._freed:
-            await self._freed.wait_for(lambda: self.open < self.width)
-            self.open += 1
+            await self._freed.wait_for(lambda: self.open + min(wanted, self.width) <= self.width)
+            held = min(wanted, self.width)
+            self.open += held
         try:
             wait = self._next - time.monotonic()
             self._next = max(self._next, time.monotonic()) + self.gap
             if wait > 0:
                 await asyncio.sleep(wait)
-            yield
+            yield held
         finally:
             async with self._freed:
-                self.open -= 1
+                self.open -= held
                 self._freed.notify_all()
 
 

@@ -308,8 +308,8 @@ async def _asked(net: Net, order: dict[str, Any], timeout: float, child: Child |
         async with contextlib.AsyncExitStack() as stack:
             if child is None:
                 child = await stack.enter_async_context(warm())
-            async with lane.slot():
-                order |= {"width": min(_AT_ONCE, lane.width), "gap": lane.gap}
+            async with lane.slot(_AT_ONCE) as held:
+                order |= {"width": held, "gap": lane.gap}
                 heard = await child.ask(order, timeout)
     except OSError as error:
         heard = _Heard(trouble=f"no child process: {error.strerror}")

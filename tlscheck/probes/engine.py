@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from tlscheck.model import Place, Reason, State
@@ -53,6 +54,8 @@ class Engine:
     preamble: Preamble | None = None
     tell: Callable[[str, int], None] = lambda about, connections: None
     """Called with what is being asked and the connections spent."""
+    heard: Callable[[Knowledge], None] = lambda known: None
+    """Called with what is known after each round."""
     exchanges: list[Exchange] = field(default_factory=list)
     shape: str = LADDER[0].name
     failure: NetError | None = None
@@ -68,9 +71,21 @@ class Engine:
                 if not await self._begin(ask):
                     return Stop.MUTE
                 ask = await self._settle_shape(ask)
+                await self.net.lane(self.place.address).widen()
+                self.heard(self.known)
                 return await self._ask_all(ask)
         except TimeoutError:
             return Stop.BUDGET
+
+    async def is_healthy(self, since: datetime) -> bool:
+        """Whether the peer answered us after *since*; a canary is asked where none did."""
+        if any(e.outcome is Outcome.ANSWERED and e.at > since for e in self.exchanges):
+            return True
+        canary = self.known.canary
+        if canary is None:
+            return False
+        await self._put([Asker(self.place.sni, os.urandom).again(canary)])
+        return self.exchanges[-1].outcome is Outcome.ANSWERED
 
     @property
     def known(self) -> Knowledge:
@@ -130,8 +145,8 @@ class Engine:
                 healthy = await self._stay_healthy(self.exchanges[before:])
             if not healthy:
                 return Stop.BANNED
-            if not lane.gap:
-                lane.widen()
+            await lane.widen()
+            self.heard(self.known)
 
     def _needs_shares(self) -> bool:
         """Whether an empty key_share is refused where a real one is answered (tlslite-ng)."""

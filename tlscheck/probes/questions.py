@@ -67,6 +67,11 @@ _SCHEMES_OF = {
     "secp521r1": ("ecdsa_secp521r1_sha512",),
     "": ("rsa_pss_rsae_sha256", "ecdsa_secp256r1_sha256"),
 }
+_ORDINARY = {
+    "RSA": tuple(f"rsa_{form}_sha{n}" for form in ("pkcs1", "pss_rsae") for n in (256, 384, 512)),
+    "ECDSA": ("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"),
+}
+"""Schemes that ordinary servers sign with in TLS 1.2, by the kind of certificate."""
 _CURVE_OIDS = {
     bytes.fromhex("06082a8648ce3d030107"): "secp256r1",
     bytes.fromhex("06052b81040022"): "secp384r1",
@@ -265,10 +270,10 @@ class Asker:
 
 def plan(known: Knowledge, ask: Asker) -> Round:
     """The next questions; none when nothing is left to ask."""
-    for wanted in (_wanted, _last):
+    soft = {e.key for e in known.exchanges if e.outcome not in _HARD and not e.is_ssl2}
+    for wanted in (_wanted, _finally):
         worth = [q for q in wanted(known, ask) if _worth_it(known, q)]
-        soft_keys = {e.key for e in known.exchanges if e.outcome not in _HARD and not e.is_ssl2}
-        if calm := [q for q in worth if _key(q) not in soft_keys]:
+        if calm := [q for q in worth if _key(q) not in soft]:
             return Round(_distinct(calm))
         if worth:
             return Round(_distinct(worth), alone=True)
@@ -312,6 +317,7 @@ def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
     for version in CLASSIC:
         if known.version(version) is State.ACCEPTED:
             yield from _classic(known, ask, version)
+    yield from _fallback(known, ask)
 
 
 # -- versions -------------------------------------------------------------------------------------
@@ -454,12 +460,18 @@ def _classic_groups(
     groups = [g for g in _left(known, version, GROUP) if GROUP_BY_NAME[g].kind == "ec"]
     schemes = _left(known, version, SCHEME) if signed else []
     suites = _turned(_weak_first(free or elliptic), turn)
-    if set(groups) & COMMON_GROUPS and set(schemes) & COMMON_SCHEMES and suites:
-        question = ask.classic(
-            version, suites, _turned(groups, turn), schemes, about=GROUP, tickets=turn % 2 == 0
-        )
-        if _unasked(known, question):
-            yield question
+    likely = [s for s in schemes if _likely(s, signed)]
+    if set(groups) & COMMON_GROUPS and likely and suites:
+        # Two lanes: groups with one part of the schemes, the other part with all groups.
+        aside = likely[::2] if len(likely) >= 4 else []
+        rest = [s for s in schemes if s not in aside]
+        lanes = [(_turned(groups, turn), rest)] + [(full_groups, aside)] * bool(aside)
+        questions = [
+            ask.classic(version, suites, *lane, about=GROUP, tickets=turn % 2 == 0)
+            for lane in lanes
+        ]
+        if any(_unasked(known, question) for question in questions):
+            yield from questions
             return
     if groups and suites:
         offered = _turned(groups, turn)
@@ -472,6 +484,12 @@ def _classic_groups(
         )
     if version is Version.TLS_1_2:
         yield from _finite_groups(known, ask, [s.name for s in accepted if s.finite])
+
+
+def _likely(scheme: str, signed: Sequence[str]) -> bool:
+    """Whether ordinary servers with certificates for the suites *signed* sign so in TLS 1.2."""
+    kinds = {SUITE_BY_NAME[name].authentication for name in signed}
+    return any(scheme in _ORDINARY.get(kind, ()) for kind in kinds)
 
 
 def _finite_groups(known: Knowledge, ask: Asker, suites: list[str]) -> Iterator[Question]:
@@ -495,7 +513,7 @@ def _modern(known: Knowledge, ask: Asker) -> Iterator[Question]:
     answers = [e for e in known.answered if e.version is version and e.most is version]
     turn = len(answers)
     full_groups, full_schemes = _full_groups(ask, version), _schemes(ask, version)
-    if turn < 2:
+    if turn < 1:
         question = ask.modern(
             _turned(_open(known, version, SUITE, _weak_first), turn),
             _turned(_open(known, version, GROUP, _weak_group_order), turn) or full_groups,
@@ -519,7 +537,7 @@ def _modern_groups(known: Knowledge, ask: Asker, turn: int) -> Iterator[Question
     untried = _untried_schemes(known)
     found = len(known.accepted(version, GROUP))
     if groups:
-        lanes = min(ask.lanes, len(plausible)) if found >= 3 and len(plausible) >= 3 else 1
+        lanes = 1 if found < 2 or len(plausible) < 3 else ask.lanes + (len(plausible) >= 6)
         for i in range(lanes):
             chunk = _turned(groups[i::lanes], turn)
             riding = untried[i : i + 1] if set(chunk) & _PLAUSIBLE else []
@@ -591,59 +609,55 @@ def _untried_schemes(known: Knowledge) -> list[str]:
 # -- the rest -------------------------------------------------------------------------------------
 
 
-def _last(known: Knowledge, ask: Asker) -> Iterator[Question]:
-    """What is asked when all else is settled; the answers are also the closing canaries."""
-    if known.canary is None:
-        return
+def _fallback(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """The fallback SCSV, asked once."""
     accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
     classic = [v for v in CLASSIC if v in accepted]
-    top = accepted[-1] if accepted else None
-    for version in classic:
-        suites = known.accepted(version, SUITE)
-        if (version.rank < (top.rank if top else 0)) and not any(e.fallback for e in known.own):
-            yield ask.classic(
-                version,
-                _strong_first(suites),
-                _full_groups(ask, version),
-                _schemes(ask, version),
-                fallback=True,
-                about="fallback",
-            )
-            break
+    if not classic or len(known.answered) < 3:
+        return
+    below = [v for v in classic if v.rank < accepted[-1].rank]
+    if below and not any(e.fallback for e in known.own):
+        suites = _strong_first(known.accepted(below[0], SUITE))
+        groups, schemes = _full_groups(ask, below[0]), _schemes(ask, below[0])
+        yield ask.classic(below[0], suites, groups, schemes, fallback=True, about="fallback")
+
+
+def _finally(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """What is asked when all else is settled, so that the answers are the closing canaries.
+
+    Orders that no answer has shown yet, and a hello without name, with an early CCS after it.
+    """
+    accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
     for version in accepted:
-        if version is Version.SSL_2_0 or known.pending(version, SUITE):
-            continue
-        yield from _orders(known, ask, version)
+        if version is not Version.SSL_2_0:
+            yield from _order(known, ask, version)
+    classic = [v for v in CLASSIC if v in accepted]
     if classic and not any(e.early_ccs for e in known.exchanges):
-        version = classic[0]
+        suites = _strong_first(known.accepted(classic[0], SUITE))
+        groups, schemes = _full_groups(ask, classic[0]), _schemes(ask, classic[0])
         yield ask.classic(
-            version,
-            _strong_first(known.accepted(version, SUITE)),
-            _full_groups(ask, version),
-            _schemes(ask, version),
-            named=False,
-            early_ccs=True,
-            about="certificate",
+            classic[0], suites, groups, schemes, named=False, early_ccs=True, about="certificate"
         )
 
 
-def _orders(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
-    """The accepted ones forwards and backwards, where the answers so far do not tell the order."""
+def _order(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
+    """The accepted ones forwards and backwards, or with ChaCha20 first."""
     suites = _weak_first(known.accepted(version, SUITE))
     groups = _weak_group_order(known.accepted(version, GROUP))
+    full_groups, schemes = _full_groups(ask, version), _schemes(ask, version)
     lists = []
     if not conclusive(known, version, SUITE):
-        lists = [(suites, _full_groups(ask, version)), (suites[::-1], _full_groups(ask, version))]
+        lists = [(suites, full_groups), (suites[::-1], full_groups)]
     elif not conclusive(known, version, GROUP):
         lists = [(suites, groups), (suites, groups[::-1])]
     elif chacha(known, version) is State.UNKNOWN and len(suites) > 1:
         first = [s for s in suites if "CHACHA20" in s]
-        lists = [(first + [s for s in suites if s not in first], _full_groups(ask, version))]
+        lists = [(first + [s for s in suites if s not in first], full_groups)]
     for some, of in lists:
         if version is Version.TLS_1_3:
-            question = ask.modern(some, of, _schemes(ask, version), about="order")
+            question = ask.modern(some, of, schemes, about="order")
         else:
-            question = ask.classic(version, some, of, _schemes(ask, version), about="order")
+            question = ask.classic(version, some, of, schemes, about="order")
         if not any(_same_lists(e, _imagined(question)) for e in known.own):
             yield question
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from tlscheck.model import Missed, Place, Reason, State
@@ -14,6 +15,7 @@ from tlscheck.observations.certificate import Presented, presented
 from tlscheck.observations.exchange import Exchange, Outcome
 from tlscheck.observations.fold import fold
 from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.knowledge import SUITE, Knowledge
 from tlscheck.observations.tls import ClientCertificate, Demand, TlsObservation
 from tlscheck.probes import deep, http, live
 from tlscheck.probes.engine import Engine, Preamble, Stop
@@ -96,38 +98,76 @@ class _Handshakes:
         return ClientCertificate(demand, self.authorities)
 
 
+@dataclass
+class _Stages:
+    """When the parts of a look may begin."""
+
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something was answered in TLS: the live handshake may begin."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Versions and suites are settled: the child can be told what applies."""
+
+    def hear(self, known: Knowledge) -> None:
+        """Take note of what is known after a round."""
+        if known.answered:
+            self.answered.set()
+        versions = [v for v in Version if known.version(v) is State.ACCEPTED]
+        unsettled = any(known.version(v) is State.UNKNOWN for v in Version)
+        if not unsettled and not any(known.pending(v, SUITE) for v in versions):
+            self.settled.set()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self.answered.set()
+        self.settled.set()
+
+
 async def probe(net: Net, place: Place, means: Means) -> TlsLook:
     """All that can be told of *place* over TLS, HTTP included.
 
-    The child starts while the hellos are asked; the live handshake comes after it and so is its
-    closing canary.
+    Hellos, the live handshake and the child overlap; what the child denies counts only if the
+    peer answered us after it.
     """
-    at, look = now(), TlsLook()
-    engine = Engine(net, place, means.preamble, means.tell)
+    at, stages = now(), _Stages()
+    engine = Engine(net, place, means.preamble, means.tell, stages.hear)
+    look, hands = TlsLook(exchanges=engine.exchanges), _Handshakes(net, place, means)
+
+    async def ask() -> Stop:
+        try:
+            return await engine.run()
+        finally:
+            stages.end()
+
+    async def shake() -> None:
+        await stages.answered.wait()
+        if engine.known.answered:
+            look.http = await _http(net, place, means, hands)
+
     async with contextlib.AsyncExitStack() as stack:
         child = await _warm(stack)
+        asking = asyncio.create_task(ask())
         try:
-            stop = await engine.run()
-            look.exchanges = engine.exchanges
-            if not engine.known.answered and not any(
-                e.outcome is Outcome.ANSWERED for e in engine.exchanges
-            ):
-                reason, detail = _nothing(engine)
-                look.missed = [Missed("tls", reason, detail)]
-                return look
-            seen = fold(engine.exchanges, at, engine.shape)
-            look.presented = list(presented(engine.exchanges))
-            if stop in (Stop.BANNED, Stop.BUDGET):
-                reason = Reason.BANNED if stop is Stop.BANNED else Reason.BUDGET
-                look.missed.append(Missed("tls.hellos", reason))
-                seen, look.tls = seen, seen
-                if stop is Stop.BANNED:
-                    look.http = Missed("http", Reason.BANNED)
-                    return look
-            look.tls = await _beyond_hellos(net, place, means, seen, look, child)
+            _, stop, found = await asyncio.gather(
+                shake(), asking, _deep(net, place, means, engine, stages, asking, child)
+            )
         finally:
-            if look.tls is None and not look.missed:
-                look.missed.append(Missed("tls", Reason.BUG))
+            asking.cancel()
+    if not engine.known.answered:
+        look.missed.append(Missed("tls", *_nothing(engine)))
+        return look
+    seen = fold(engine.exchanges, at, engine.shape)
+    look.presented = [*presented(engine.exchanges), *hands.presented]
+    if stop in (Stop.BANNED, Stop.BUDGET):
+        reason = Reason.BANNED if stop is Stop.BANNED else Reason.BUDGET
+        look.missed.append(Missed("tls.hellos", reason))
+    deep_look = replace(found.deep, others=len(means.others)) if found else None
+    look.missed += found.missed if found else ()
+    if means.cross_check and deep_look:
+        checked = await deep.cross_check(net, place, seen, identity=means.identity_files)
+        deep_look = replace(deep_look, disagreements=checked.disagreements)
+        look.missed += checked.missed
+    demand = _merged(seen, hands.demand(look.http))
+    look.tls = replace(seen, deep=deep_look, client_certificate=demand)
     return look
 
 
@@ -138,41 +178,34 @@ async def _warm(stack: contextlib.AsyncExitStack) -> deep.Child | None:
         return None
 
 
-async def _beyond_hellos(
+async def _deep(
     net: Net,
     place: Place,
     means: Means,
-    seen: TlsObservation,
-    look: TlsLook,
+    engine: Engine,
+    stages: _Stages,
+    asking: asyncio.Task[Stop],
     child: deep.Child | None,
-) -> TlsObservation:
-    hands = _Handshakes(net, place, means)
-    http_look = asyncio.Lock()
+) -> deep.DeepLook | None:
+    """What the child says, once it is known what applies."""
+    await stages.settled.wait()
+    if not engine.known.answered:
+        return None
+    if net.lane(place.address).gap:
+        await asyncio.wait([asking])  # the peer limits us: one thing after the other
+    if asking.done() and asking.result() is Stop.BANNED:
+        return None
+    ended: list[datetime] = []
 
-    async def handshake() -> bool:
-        """The live handshake, once; whether the server was there for it."""
-        async with http_look:
-            if look.http is None:
-                means.tell("HTTP", net.spent(place))
-                look.http = await _http(net, place, means, hands)
-        return bool(hands.done or hands.required)
+    async def canary() -> bool:
+        ended.append(now())
+        await asyncio.wait([asking])
+        return await engine.is_healthy(ended[0])
 
     means.tell("sslyze", net.spent(place))
+    seen = fold(engine.exchanges, now(), engine.shape)
     asked = deep.questions(place, seen, identity=means.identity_files, other_places=means.others)
-    found = await deep.look(net, asked, canary=handshake, child=child)
-    await handshake()
-    look.missed += found.missed
-    look.presented += hands.presented
-    result = replace(found.deep, others=len(means.others))
-    if means.cross_check:
-        checked = await deep.cross_check(net, place, seen, identity=means.identity_files)
-        result = replace(result, disagreements=checked.disagreements)
-        look.missed += checked.missed
-    return replace(
-        seen,
-        deep=result,
-        client_certificate=_merged(seen, hands.demand(look.http)),
-    )
+    return await deep.look(net, asked, canary=canary, child=child)
 
 
 async def _http(

@@ -1,8 +1,8 @@
-"""What was seen of a target's TLS and certificates, for people: beside the findings, no verdicts."""
+"""What was seen of a target's TLS and certificates, for people: facts, no verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tlscheck.model import Look, State
@@ -198,9 +198,9 @@ def _checked(chain: Chain, lang: str) -> Iterable[tuple[str, str]]:
     if chain.root:
         yield _("Root"), visible(chain.root.common_name or chain.root.subject)
     for store, trust in chain.trust.items():
-        yield _("Store {store}", store=store), _trust(trust, lang)
+        yield _("Store {store}", store=store), _trust(trust, lang, _STORE_WORDS)
     if chain.ca_file:
-        yield _("Own CA file"), _trust(chain.ca_file, lang)
+        yield _("Own CA file"), _trust(chain.ca_file, lang, _STORE_WORDS)
     yield _("Order of the certificates"), _("in order") if chain.in_order else _("not in order")
     if chain.needless:
         yield _("Sent without need"), "; ".join(map(visible, chain.needless))
@@ -212,14 +212,21 @@ def _checked(chain: Chain, lang: str) -> Iterable[tuple[str, str]]:
         yield _("Revocation of {name}", name=about), word(STANDINGS, one.standing, lang) + source
 
 
-def _trust(trust: Trust, lang: str) -> str:
-    words = {
-        State.ACCEPTED: _N("trusted"),
-        State.REFUSED: _N("not trusted"),
-        State.UNKNOWN: _N("not known"),
-    }[trust.state]
+_PATH_WORDS = {
+    State.ACCEPTED: _N("valid"),
+    State.REFUSED: _N("not valid"),
+    State.UNKNOWN: _N("not known"),
+}
+_STORE_WORDS = {
+    State.ACCEPTED: _N("knows the root"),
+    State.REFUSED: _N("does not know the root"),
+    State.UNKNOWN: _N("not known"),
+}
+
+
+def _trust(trust: Trust, lang: str, words: Mapping[State, str] = _PATH_WORDS) -> str:
     detail = translate(visible(trust.detail), lang)
-    said = translate(words, lang)
+    said = translate(words[trust.state], lang)
     if not detail or trust.state is State.ACCEPTED:
         return said
     return f"{said}（{detail}）" if lang == "ja" else f"{said} ({detail})"

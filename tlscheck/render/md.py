@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from tlscheck.model import Verdict
 from tlscheck.render.answers import (
     ChecklistView,
     ItemView,
@@ -91,15 +92,16 @@ def _item(item: ItemView) -> Sequence[str]:
 
 def _target(target: TargetView, _: Say) -> Iterator[str]:
     yield f"### {inert(target.label)}"
-    yield from (block for finding in target.bad for block in _finding(finding, _))
+    for several in ([(f,) for f in target.of(Verdict.FAIL)], target.open):
+        yield from (block for findings in several for block in _finding(findings, _))
     if not target.findings:
         yield inert(_("Nothing was judged."))
-    if good := [f for f in target.findings if not f.bad]:
+    if target.good:
         yield _table(
             (_("Rule"), _("What is good"), _("Verdict"), _("Evidence")),
             (
                 (f.rule, f.title, f.verdict_word, "\n".join(line.text for line in f.evidence))
-                for f in good
+                for f in target.good
             ),
         )
     if target.missed:
@@ -108,26 +110,29 @@ def _target(target: TargetView, _: Say) -> Iterator[str]:
     yield inert(_("Connections spent: {count}", count=target.connections))
 
 
-def _finding(finding: FindingView, _: Say) -> Iterator[str]:
-    severity = finding.grounds[0].severity_word
-    yield f"#### {inert(finding.verdict_word)} ({inert(severity)}): {inert(finding.title)}"
+def _finding(several: Sequence[FindingView], _: Say) -> Iterator[str]:
+    """What failed, or what is unknown, all for the same reason."""
+    first = several[0]
+    for finding in several:
+        words = f"{finding.verdict_word} ({finding.grounds[0].severity_word}): {finding.title}"
+        yield f"#### {inert(words)} (`{finding.rule}`)"
     yield _list(
-        inert(line.text + (f" ({line.cause})" if line.cause else "")) for line in finding.evidence
+        inert(line.text + (f" ({line.cause})" if line.cause else "")) for line in first.evidence
     )
-    if finding.questions:
-        yield _list(f"{inert(_('Open question'))}: {inert(q)}" for q in finding.questions)
-    if finding.manual:
-        yield f"**{_('What to change')}**: {prose(finding.manual)}"
+    questions = dict.fromkeys(q for finding in several for q in finding.questions)
+    yield _list(f"{inert(_('Open question'))}: {inert(q)}" for q in questions)
+    if first.manual and first.verdict is Verdict.FAIL:
+        yield f"**{_('What to change')}**: {prose(first.manual)}"
+    items = dict.fromkeys(item for finding in several for item in finding.items)
     yield _list(
         (
-            f"{inert(_('Rule'))}: `{finding.rule}`",
-            *(
-                f"{inert(_('Basis'))} ({inert(' '.join(g.profiles))}): {inert(g.source)}"
-                f" ({inert(g.grade_word)})"
-                for g in finding.grounds
+            *dict.fromkeys(
+                f"{inert(_('Basis'))} ({inert(', '.join(ground.profiles))}):"
+                f" {inert(ground.source)} ({inert(ground.grade_word)})"
+                for finding in several
+                for ground in finding.grounds
             ),
-            *(f"{inert(_('Checklist items'))}: {inert(', '.join(finding.items))}",)
-            * bool(finding.items),
+            *([f"{inert(_('Checklist items'))}: {inert(', '.join(items))}"] if items else []),
         )
     )
 

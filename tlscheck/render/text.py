@@ -7,7 +7,7 @@ does not fit goes on in the next line.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tlscheck.model import Answer, Severity, Verdict
 from tlscheck.render.answers import ItemView, at, checklists, headline, limits
-from tlscheck.render.view import FindingView, TargetView, looked_at, targets
+from tlscheck.render.view import FindingView, Ground, TargetView, looked_at, targets
 from tlscheck.report import Report
 from tlscheck.text import Say, voice
 
@@ -69,35 +69,46 @@ def _target(console: Console, report: Report, target: TargetView, _: Say, lang: 
     console.print(Rule(Text(target.label, "bold"), align="left", characters="─"))
     if target.findings:
         found = (f"{word} {n}" for word, n in _tally(target))
-        console.print(Text("  ".join(found)))
+        console.print(Text("  ".join(found)), end="\n\n")
     else:
-        console.print(Text(_("Nothing was judged.")))
+        console.print(Text(_("Nothing was judged.")), end="\n\n")
     if items := at(report, target, lang):
         _heading(console, _("Answers by checklist item"))
         console.print(_items(items))
-    if target.bad:
+        console.print()
+    if any(finding.bad for finding in target.findings):
         _heading(console, _("Findings"))
-    for finding in target.bad:
-        _finding(console, finding, _)
-    if good := target.of(Verdict.PASS):
-        _heading(console, _("Passed"))
-        _hang(console, "", ", ".join(dict.fromkeys(f.rule for f in good)), "green")
-    if aside := target.of(Verdict.NOT_APPLICABLE):
-        _heading(console, _("Not applicable"))
-        for finding in aside:
-            _hang(console, "·", f"{finding.rule}: {'; '.join(e.text for e in finding.evidence)}")
-    if target.missed:
-        _heading(console, _("Not looked at"))
-        for what, why in target.missed:
-            _hang(console, "·", f"{what}: {why}")
-    console.print(Text(_("Connections spent: {count}", count=target.connections), "dim"))
-    console.print()
+    for finding in target.of(Verdict.FAIL):
+        _finding(console, [finding], _)
+    for several in target.open:
+        _finding(console, several, _)
+    _rest(console, target, _)
 
 
 def _tally(target: TargetView) -> Iterable[tuple[str, int]]:
     for verdict in Verdict:
         if found := target.of(verdict):
             yield found[0].verdict_word, len(found)
+
+
+def _rest(console: Console, target: TargetView, _: Say) -> None:
+    """What is in order, what does not apply and what was not seen."""
+    if good := target.of(Verdict.PASS):
+        _heading(console, _("Passed"))
+        _hang(console, "✓", ", ".join(dict.fromkeys(f.rule for f in good)), "green")
+        console.print()
+    if aside := target.of(Verdict.NOT_APPLICABLE):
+        _heading(console, _("Not applicable"))
+        for finding in aside:
+            _hang(console, "·", f"{finding.rule}: {'; '.join(e.text for e in finding.evidence)}")
+        console.print()
+    if target.missed:
+        _heading(console, _("Not looked at"))
+        for what, why in target.missed:
+            _hang(console, "·", f"{what}: {why}")
+        console.print()
+    console.print(Text(_("Connections spent: {count}", count=target.connections), "dim"))
+    console.print()
 
 
 def _items(items: Iterable[ItemView]) -> Table:
@@ -118,25 +129,31 @@ def _items(items: Iterable[ItemView]) -> Table:
     return table
 
 
-def _finding(console: Console, finding: FindingView, _: Say) -> None:
-    worst = finding.grounds[0]
-    head = Text(finding.verdict_word, _VERDICTS[finding.verdict])
-    head.append(f"  {worst.severity_word}", _SEVERITIES.get(worst.severity, ""))
-    head.append(f"  {finding.rule}", "bold")
-    head.append(f"  {finding.title}", "default")
-    console.print(head, overflow="fold")
-    for line in finding.evidence:
+def _finding(console: Console, several: Sequence[FindingView], _: Say) -> None:
+    """What failed, with the change that mends it, or what is unknown, all for the same reason."""
+    for finding in several:
+        worst = finding.grounds[0]
+        head = Text(finding.verdict_word, _VERDICTS[finding.verdict])
+        head.append(f"  {worst.severity_word}", _SEVERITIES.get(worst.severity, ""))
+        head.append(f"  {finding.rule}", "bold")
+        head.append(f"  {finding.title}")
+        console.print(head, overflow="fold")
+    first = several[0]
+    for line in first.evidence:
         text = f"{line.text} ({line.cause})" if line.cause else line.text
         _hang(console, _BULLETS[line.kind], text)
-    for question in finding.questions:
+    for question in dict.fromkeys(q for finding in several for q in finding.questions):
         _hang(console, "?", f"{_('Open question')}: {question}")
-    if finding.manual:
-        _hang(console, "→", finding.manual.replace("``", ""))
-    for ground in finding.grounds:
-        profiles = ", ".join(ground.profiles)
-        basis = f"{_('Basis')} ({profiles}): {ground.source} [{ground.grade_word}]"
+    if first.manual and first.verdict is Verdict.FAIL:
+        _hang(console, "→", first.manual.replace("``", ""))
+    for basis in dict.fromkeys(_basis(ground, _) for f in several for ground in f.grounds):
         _hang(console, " ", basis, "dim")
     console.print()
+
+
+def _basis(ground: Ground, _: Say) -> str:
+    profiles = ", ".join(ground.profiles)
+    return f"{_('Basis')} ({profiles}): {ground.source} [{ground.grade_word}]"
 
 
 def _overall(
@@ -146,6 +163,7 @@ def _overall(
     for checklist in checklists(report, seen, lang):
         _heading(console, f"{checklist.title} ({checklist.id})")
         console.print(_items(sorted(checklist.items, key=lambda item: item.answer.rank)))
+        console.print()
     _heading(console, _("Summary"))
     console.print(Text(headline(report, lang), "bold"), overflow="fold")
     for limit in limits(lang):
@@ -160,7 +178,6 @@ def _overall(
 
 
 def _heading(console: Console, words: str) -> None:
-    console.print()
     console.print(Text(words, "bold underline"))
 
 

@@ -110,9 +110,18 @@ class TargetView:
     connections: int
 
     @property
-    def bad(self) -> tuple[FindingView, ...]:
-        """What failed or is unknown."""
-        return tuple(f for f in self.findings if f.bad)
+    def open(self) -> tuple[tuple[FindingView, ...], ...]:
+        """What is unknown, together where the evidence is the same: a look that failed leaves
+        all its rules open at once."""
+        alike: dict[tuple[Line, ...], list[FindingView]] = {}
+        for finding in self.of(Verdict.UNKNOWN):
+            alike.setdefault(finding.evidence, []).append(finding)
+        return tuple(map(tuple, alike.values()))
+
+    @property
+    def good(self) -> tuple[FindingView, ...]:
+        """What passed or does not apply."""
+        return tuple(f for f in self.findings if not f.bad)
 
     def of(self, verdict: str) -> tuple[FindingView, ...]:
         """The findings with the verdict of that name."""
