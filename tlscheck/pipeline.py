@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ from tlscheck import __version__
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
-from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.certificate import CertificateObservation, Presented
 from tlscheck.observations.http import HttpObservation
 from tlscheck.probes import certificate, live, tls
 from tlscheck.probes.preamble import preamble
@@ -146,6 +146,7 @@ async def _endpoint(
         others=tuple(_others(place, everywhere)),
         cross_check=order.cross_check,
         plain_port=order.plain_port,
+        certify=_certify(net, place, order) if "certificate" in order.subjects else None,
         tell=lambda about, connections: tell(name, about, connections),
     )
     async with gate:
@@ -158,11 +159,32 @@ async def _endpoint(
     return Look(target, seen, tuple(missed), net.spent(place))
 
 
+def _certify(net: Net, place: Place, order: Order) -> tls.Certify:
+    at = now()
+
+    async def certify(
+        shown: Sequence[Presented], kinds: Collection[str], skew: float | None
+    ) -> CertificateObservation | Missed:
+        return await certificate.probe(
+            net,
+            place,
+            seen=shown,
+            key_types=kinds,
+            revocation=order.revocation,
+            ca_file=order.ca_file,
+            clock_skew=skew,
+            client_identity=order.identity,
+            preamble=preamble(place.service, place.host),
+            at=at,
+        )
+
+    return certify
+
+
 async def _look(
     net: Net, place: Place, order: Order, means: tls.Means
 ) -> tuple[dict[str, Observation], list[Missed]]:
     seen: dict[str, Observation] = {}
-    at = now()
     tls_look = await (tls.probe if "tls" in order.subjects else tls.shake)(net, place, means)
     missed = list(tls_look.missed)
     if tls_look.tls and "tls" in order.subjects:
@@ -175,33 +197,12 @@ async def _look(
         else:
             missed.append(page or Missed("http", Reason.NOT_ASKED))
     if "certificate" in order.subjects:
-        if nothing and not tls_look.presented:
-            missed.append(replace(nothing, kind="certificate"))
+        shown = tls_look.certificate or (nothing and replace(nothing, kind="certificate"))
+        if isinstance(shown, CertificateObservation):
+            seen["certificate"] = shown
         else:
-            shown = await certificate.probe(
-                net,
-                place,
-                seen=tls_look.presented,
-                key_types=tls_look.tls.certificate_types if tls_look.tls else (),
-                revocation=order.revocation,
-                ca_file=order.ca_file,
-                clock_skew=_skew(tls_look.http),
-                client_identity=order.identity,
-                preamble=means.preamble,
-                at=at,
-            )
-            if isinstance(shown, CertificateObservation):
-                seen["certificate"] = shown
-            else:
-                missed.append(shown)
+            missed.append(shown or Missed("certificate", Reason.NOT_ASKED))
     return seen, [m for m in missed if m.kind.partition(".")[0] in order.subjects]
-
-
-def _skew(page: HttpObservation | Missed | None) -> float | None:
-    """Seconds by which our clock is ahead of the server's."""
-    if isinstance(page, HttpObservation) and page.clock_skew is not None:
-        return -float(page.clock_skew)
-    return None
 
 
 def _others(place: Place, everywhere: Sequence[Place]) -> list[Place]:

@@ -56,6 +56,8 @@ class Engine:
     """Called with what is being asked and the connections spent."""
     heard: Callable[[Knowledge], None] = lambda known: None
     """Called with what is known after each round."""
+    before_last: Callable[[], Awaitable[None]] | None = None
+    """Awaited before the closing questions, whose answers vouch for what others did meanwhile."""
     exchanges: list[Exchange] = field(default_factory=list)
     shape: str = LADDER[0].name
     failure: NetError | None = None
@@ -138,6 +140,8 @@ class Engine:
             todo = plan(self.known, ask)
             if not todo.questions:
                 return Stop.DONE
+            if todo.last and self.before_last:
+                await self.before_last()
             if todo.alone:
                 healthy = await self._alone(todo.questions[0])
             else:

@@ -136,6 +136,8 @@ class Round:
 
     questions: tuple[Question, ...]
     alone: bool = False
+    last: bool = False
+    """All else is settled; the answers are the closing canaries."""
 
 
 @dataclass(frozen=True)
@@ -274,12 +276,12 @@ def plan(known: Knowledge, ask: Asker) -> Round:
     for wanted in (_wanted, _finally):
         worth = [q for q in wanted(known, ask) if _worth_it(known, q)]
         if calm := [q for q in worth if _key(q) not in soft]:
-            return Round(_distinct(calm))
+            return Round(_distinct(calm), last=wanted is _finally)
         if worth:
             return Round(_distinct(worth), alone=True)
     # What was refused last needs a sign of health after it.
     if known.canary and any(known.trust(e) is None for e in known.own if e.outcome not in _FACTS):
-        return Round((ask.again(known.canary),))
+        return Round((ask.again(known.canary),), last=True)
     return Round(())
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from tlscheck.model import Missed, Place, Reason, State
 from tlscheck.net import Net, NetError, now
-from tlscheck.observations.certificate import Presented, presented
+from tlscheck.observations.certificate import (
+    CertificateObservation,
+    Presented,
+    key_types,
+    presented,
+)
 from tlscheck.observations.exchange import Exchange, Outcome
 from tlscheck.observations.fold import fold
 from tlscheck.observations.http import HttpObservation
@@ -20,6 +25,15 @@ from tlscheck.observations.tls import ClientCertificate, Demand, TlsObservation
 from tlscheck.probes import deep, http, live
 from tlscheck.probes.engine import Engine, Preamble, Stop
 from tlscheck.wire.registry import Version
+
+_PATIENCE = 4.0
+"""Seconds that the closing canaries wait for the child."""
+
+Certify = Callable[
+    [Sequence[Presented], Collection[str], float | None],
+    Awaitable[CertificateObservation | Missed],
+]
+"""Chains seen, key types known and the clock's skew -> what the certificates are worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,8 @@ class Means:
     """The target's own other names and addresses."""
     cross_check: bool = False
     plain_port: int | None = 80
+    certify: Certify | None = None
+    """Checks the chains as soon as some were seen."""
     tell: Callable[[str, int], None] = lambda about, connections: None
 
 
@@ -43,6 +59,7 @@ class TlsLook:
 
     tls: TlsObservation | None = None
     http: HttpObservation | Missed | None = None
+    certificate: CertificateObservation | Missed | None = None
     presented: list[Presented] = field(default_factory=list)
     """Every chain seen, for the certificate probe."""
     missed: list[Missed] = field(default_factory=list)
@@ -106,6 +123,14 @@ class _Stages:
     """Something was answered in TLS: the live handshake may begin."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Versions and suites are settled: the child can be told what applies."""
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    """The child has said what it has to say."""
+
+    async def child(self) -> None:
+        """Wait a moment for the child, if it has begun: the closing canaries then count for it."""
+        if self.settled.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.told.wait(), _PATIENCE)
 
     def hear(self, known: Knowledge) -> None:
         """Take note of what is known after a round."""
@@ -129,7 +154,7 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
     peer answered us after it.
     """
     at, stages = now(), _Stages()
-    engine = Engine(net, place, means.preamble, means.tell, stages.hear)
+    engine = Engine(net, place, means.preamble, means.tell, stages.hear, stages.child)
     look, hands = TlsLook(exchanges=engine.exchanges), _Handshakes(net, place, means)
 
     async def ask() -> Stop:
@@ -140,8 +165,13 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
 
     async def shake() -> None:
         await stages.answered.wait()
-        if engine.known.answered:
-            look.http = await _http(net, place, means, hands)
+        if not engine.known.answered:
+            return
+        look.http = await _http(net, place, means, hands)
+        shown = [*presented(engine.exchanges), *hands.presented]
+        if means.certify and any(s.chain for s in shown):
+            look.presented = shown
+            look.certificate = await means.certify(shown, (), _skew(look.http))
 
     async with contextlib.AsyncExitStack() as stack:
         child = await _warm(stack)
@@ -156,7 +186,7 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
         look.missed.append(Missed("tls", *_nothing(engine)))
         return look
     seen = fold(engine.exchanges, at, engine.shape)
-    look.presented = [*presented(engine.exchanges), *hands.presented]
+    await _certify(look, [*presented(engine.exchanges), *hands.presented], means, seen)
     if stop in (Stop.BANNED, Stop.BUDGET):
         reason = Reason.BANNED if stop is Stop.BANNED else Reason.BUDGET
         look.missed.append(Missed("tls.hellos", reason))
@@ -169,6 +199,27 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
     demand = _merged(seen, hands.demand(look.http))
     look.tls = replace(seen, deep=deep_look, client_certificate=demand)
     return look
+
+
+async def _certify(
+    look: TlsLook, shown: list[Presented], means: Means, seen: TlsObservation
+) -> None:
+    """Check the chains again if others have come to light since they were first checked."""
+    have = {s.chain for s in look.presented}
+    kinds = key_types(seen)
+    known = isinstance(look.certificate, CertificateObservation) and kinds <= {
+        chain.leaf.key for chain in look.certificate.chains
+    }
+    look.presented = shown
+    if means.certify and not (known and {s.chain for s in shown} <= have):
+        look.certificate = await means.certify(shown, kinds, _skew(look.http))
+
+
+def _skew(page: HttpObservation | Missed | None) -> float | None:
+    """Seconds by which our clock is ahead of the server's."""
+    if isinstance(page, HttpObservation) and page.clock_skew is not None:
+        return -float(page.clock_skew)
+    return None
 
 
 async def _warm(stack: contextlib.AsyncExitStack) -> deep.Child | None:
@@ -199,13 +250,17 @@ async def _deep(
 
     async def canary() -> bool:
         ended.append(now())
+        stages.told.set()
         await asyncio.wait([asking])
         return await engine.is_healthy(ended[0])
 
     means.tell("sslyze", net.spent(place))
     seen = fold(engine.exchanges, now(), engine.shape)
     asked = deep.questions(place, seen, identity=means.identity_files, other_places=means.others)
-    return await deep.look(net, asked, canary=canary, child=child)
+    try:
+        return await deep.look(net, asked, canary=canary, child=child)
+    finally:
+        stages.told.set()
 
 
 async def _http(
@@ -267,4 +322,6 @@ async def shake(net: Net, place: Place, means: Means) -> TlsLook:
     look, hands = TlsLook(), _Handshakes(net, place, means)
     look.http = await _http(net, place, means, hands)
     look.presented = hands.presented
+    if means.certify:
+        look.certificate = await means.certify(look.presented, (), _skew(look.http))
     return look
