@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from tlscheck.cli import options
 from tlscheck.cli.files import read, write
 from tlscheck.cli.words import LANGUAGE, _
+
+if TYPE_CHECKING:
+    from tlscheck.report import Report
 
 
 @click.command(help=_("Judge a saved scan again, without touching the network, and render it."))
@@ -33,17 +39,13 @@ def judge(
     sys.exit(judging.exit_code(made, fail_on))
 
 
-def render(made: object, form: str, *, to_terminal: bool) -> bytes:
+def render(made: Report, form: str, *, to_terminal: bool) -> bytes:
     """The report in one format; in colour and full width only for a terminal."""
-    import os
-    import shutil
-
     from tlscheck.render import FORMATS
-    from tlscheck.render import text as terminal
-    from tlscheck.report import Report
 
-    assert isinstance(made, Report)
     if form == "text" and to_terminal and sys.stdout.isatty():
+        from tlscheck.render import text
+
         width = shutil.get_terminal_size((100, 40)).columns
-        return terminal.render(made, LANGUAGE, width=width, colour="NO_COLOR" not in os.environ)
+        return text.render(made, LANGUAGE, width=width, colour="NO_COLOR" not in os.environ)
     return FORMATS[form](made, LANGUAGE)

@@ -239,6 +239,7 @@ def _resumption(order: Order, tickets: bool, renegotiate: bool) -> Iterator[Said
     session = connection.ssl_client.get_session()
     close(connection)
     if _resumable(session, tickets):
+        _say_lifetime(session)
         order.sessions.append(Session(session, order.version, legacy, tickets))
         connection = _open(
             order, order.place, order.version, legacy=legacy, tickets=tickets, session=session
@@ -259,6 +260,11 @@ def _resumable(session: Any, tickets: bool) -> bool:
     if tickets:
         return "TLS session ticket:" in text
     return bool(re.search(r"Session-ID: *[0-9A-F]", text))
+
+
+def _say_lifetime(session: Any) -> None:
+    if found := re.search(r"lifetime hint: *(\d{1,10}) ", session.as_text()):
+        _say(kind="lifetime", seconds=int(found[1]))
 
 
 def _secret(session: Any) -> str:
@@ -341,6 +347,7 @@ def _early_data(order: Order) -> Iterator[Said]:
             raise Unsettled("the server gave no session ticket in time")
         yield "early_data", State.REFUSED, ""
         return
+    _say_lifetime(session)
     order.sessions.append(Session(session, "TLS 1.3", legacy=False, tickets=True))
     if not session.get_max_early_data():
         yield "early_data", State.REFUSED, ""

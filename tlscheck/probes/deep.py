@@ -80,6 +80,8 @@ class DeepLook(NamedTuple):
     """TCP connections opened to the place itself; all are in the net's count already."""
     counts: Mapping[str, int]
     """All connections, by the question that they were opened for."""
+    ticket_lifetime: int | None = None
+    """The longest lifetime hint of a session ticket, in seconds, where one was seen."""
 
 
 class CrossCheck(NamedTuple):
@@ -185,6 +187,8 @@ class _Heard:
     second: dict[tuple[str, str], dict[str, State]] = field(default_factory=dict)
     connections: Counter[tuple[str, int]] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    lifetime: int | None = None
+    """The longest lifetime hint of a session ticket, in seconds."""
     trouble: str | None = None
     """How it ended, empty for well; none while it has not ended."""
 
@@ -199,6 +203,8 @@ class _Heard:
             case "answer":
                 answer = State(said["state"]), _printable(said["detail"])
                 self.answers[str(said["question"])] = answer
+            case "lifetime":
+                self.lifetime = max(self.lifetime or 0, int(said["seconds"]))
             case "second":
                 states = {str(name): State(state) for name, state in said["states"].items()}
                 self.second[str(said["version"]), str(said["dimension"])] = states
@@ -356,7 +362,7 @@ async def look(
         settled.setdefault(name, State.UNKNOWN)
     place = (asked.place.address, asked.place.port)
     deep = replace(Deep(), **settled)  # type: ignore[arg-type]
-    return DeepLook(deep, missed, heard.connections[place], dict(heard.counts))
+    return DeepLook(deep, missed, heard.connections[place], dict(heard.counts), heard.lifetime)
 
 
 def _reachable(asked: DeepQuestions, names: list[str]) -> tuple[list[str], tuple[Missed, ...]]:

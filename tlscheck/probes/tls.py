@@ -197,7 +197,8 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
         deep_look = replace(deep_look, disagreements=checked.disagreements)
         look.missed += checked.missed
     demand = _merged(seen, hands.demand(look.http))
-    look.tls = replace(seen, deep=deep_look, client_certificate=demand)
+    lifetime = found.ticket_lifetime if found else None
+    look.tls = replace(seen, deep=deep_look, client_certificate=demand, ticket_lifetime=lifetime)
     return look
 
 

@@ -558,6 +558,10 @@ def revocation(seen: CertificateObservation) -> Problems:
     refuse it at once, others days later. Make a new key, have a new certificate issued for it and
     install it now; then find out from the CA why.
     """
+    if seen.asked() and not seen.unseen and all(_sourceless(one) for one in seen.asked()):
+        raise NotApplicable(
+            "no_source", "the certificates of this private CA name no source of revocation data"
+        )
     yield from _unseen(seen)
     for one in seen.asked():
         words = {word.certificate: word for word in one.revocation}
@@ -584,6 +588,17 @@ def revocation(seen: CertificateObservation) -> Problems:
                 )
             elif _clock_is_off(seen):
                 yield _clock(seen)
+
+
+def _sourceless(one: Chain) -> bool:
+    """Whether a private CA's path is known whole and names nobody who could be asked."""
+    private = bool(one.trust) and all(w.state is State.REFUSED for w in one.trust.values())
+    return (
+        private
+        and len(one.way) > 1
+        and not any(_unread(cert, "extensions") for cert in one.way[:-1])
+        and not any(cert.ocsp or cert.crl for cert in one.way[:-1])
+    )
 
 
 @rule("CRYPTREC GL-3001")

@@ -474,7 +474,7 @@ def ticket_lifetime(seen: TlsObservation, want: TicketLifetime) -> Problems:
     The key that seals tickets opens all sessions sealed with it. Set ssl_session_timeout (nginx)
     or SSLSessionCacheTimeout (Apache), and renew the ticket key.
     """
-    if seen.session_tickets is State.REFUSED:
+    if seen.session_tickets is State.REFUSED and seen.ticket_lifetime is None:
         raise NotApplicable("no-tickets", "no session tickets are given")
     if seen.ticket_lifetime is None:
         yield Open("unseen", "the lifetime of session tickets was not seen")
