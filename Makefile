@@ -14,8 +14,9 @@ STAMP := .venv/complete
 REPORTS := out/scan.json out/report.html out/report.txt
 
 # The real servers (and the browser) of the tests, by Debian's names, and a program of each.
-SERVER_PACKAGES := nginx openssl gnutls-bin haproxy default-jdk-headless chromium
-SERVER_PROGRAMS := nginx openssl gnutls-serv haproxy javac chromium
+SERVER_PACKAGES := nginx openssl gnutls-bin haproxy default-jdk-headless chromium \
+	postfix dovecot-imapd dovecot-pop3d slapd
+SERVER_PROGRAMS := nginx openssl gnutls-serv haproxy javac chromium postfix dovecot slapd
 
 # Exit codes 1 (something failed) and 3 (something could not be looked at) are verdicts in a report.
 VERDICT := case $$? in 1|3) ;; *) exit $$? ;; esac

@@ -73,7 +73,7 @@ def load(path: Path) -> Settings:
         ) from error
     try:
         # As JSON and strictly: lists become tuples, but "30" no number.
-        text = json.dumps(_full(content), default=str)
+        text = json.dumps(_full(content), default=_foreign)
         return _ADAPTER.validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
         raise ConfigError(f"{path}{_mistake(error)}") from error
@@ -89,6 +89,11 @@ def _full(content: dict[str, Any]) -> dict[str, Any]:
         return content
     tables = [{"target": each} if isinstance(each, str) else each for each in targets]
     return content | {"targets": tables}
+
+
+def _foreign(value: object) -> list[str]:
+    """Dates and times, which no key takes, as something that no key takes."""
+    return [str(value)]
 
 
 # ---- mistakes --------------------------------------------------------------------------------
@@ -128,7 +133,10 @@ def _mistake(error: ValidationError) -> str:
         case "tuple_type":
             return f", key {key}: must be a list, not {value!r:.60}; write {_example(key)}"
         case "dataclass_type":
-            return f", key {key}: must be a table, not {value!r:.60}; write {_example(key)}"
+            wanted = "a string or a table" if key.startswith("targets") else "a table"
+            return f", key {key}: must be {wanted}, not {value!r:.60}; write {_example(key)}"
+        case "string_too_short":
+            return f", key {key}: must not be empty; write {_example(key)}"
         case _:
             wanted = _line(first["msg"]).lower().replace("input should", "must")
             return f", key {key}: {wanted}, not {value!r:.60}; write {_example(key)}"

@@ -12,6 +12,8 @@ The rules of evidence are here, and nowhere else:
   would have stopped the canary first. Silence is no refusal, but for SSL 2.0.
 * Each name that is called refused was refused `NEEDED` times; where connections contradicted each
   other (unequal nodes behind one address), `NEEDED_UNEQUAL` times, and accepted once wins.
+* A refusal of suites counts only when a hello that offered all of them and more was answered:
+  a filter that dislikes one of them would have stopped that too.
 * The dimensions lean on each other, so a refusal counts for a dimension only when all others were
   offered in full.
 
@@ -167,9 +169,28 @@ class Knowledge:
             return None
         if not after[0][1]:
             return False
-        if e.outcome is Outcome.REFUSED or not self.troubled:
-            return True
-        return self._room(e) >= max(_LEAST_ROOM, _ROOM * self._room(after[0][0]))
+        soft = e.outcome is not Outcome.REFUSED and self.troubled
+        if soft and self._room(e) < max(_LEAST_ROOM, _ROOM * self._room(after[0][0])):
+            return False
+        return True if self.controlled(e) else None
+
+    def controlled(self, e: Exchange) -> bool:
+        """Whether a hello with all the suites of *e* among others was answered.
+
+        Else what refuses might be a filter that dislikes one of them, not the server.
+        """
+        suites = set(e.suites)
+        return e.is_ssl2 or any(suites <= set(x.suites) for x in self.answered)
+
+    @property
+    def unvouched(self) -> bool:
+        """Whether something was refused and no sign of health came after it yet."""
+        last = max((s.at for s, good in self._signs if good), default=None)
+        return any(
+            last is None or e.until > last
+            for e in self.own
+            if e.outcome is Outcome.REFUSED or self._soft(e)
+        )
 
     def trusted(self, e: Exchange) -> bool:
         """Whether the refusal *e* is known to stand between two good canaries."""

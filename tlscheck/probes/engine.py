@@ -18,7 +18,7 @@ from tlscheck.model import Place, Reason, State
 from tlscheck.net import Net, NetError, Stream, now
 from tlscheck.observations.exchange import End, Exchange, Outcome
 from tlscheck.observations.knowledge import Knowledge
-from tlscheck.probes.questions import LADDER, Asker, Question, plain_first, plan
+from tlscheck.probes.questions import LADDER, Asker, Question, first, plan
 from tlscheck.wire.answer import FlightReader
 from tlscheck.wire.hello import ClientHello, Content, Extension, record
 from tlscheck.wire.registry import GROUP_BY_CODE, Version
@@ -60,6 +60,7 @@ class Engine:
     """Awaited before the closing questions, whose answers vouch for what others did meanwhile."""
     exchanges: list[Exchange] = field(default_factory=list)
     shape: str = LADDER[0].name
+    _known: Knowledge | None = None
     failure: NetError | None = None
     """The last trouble that was not TLS: no connection, no greeting."""
 
@@ -92,7 +93,9 @@ class Engine:
     @property
     def known(self) -> Knowledge:
         """What the exchanges so far prove."""
-        return Knowledge(self.exchanges)
+        if self._known is None or len(self._known.exchanges) != len(self.exchanges):
+            self._known = Knowledge(self.exchanges)
+        return self._known
 
     async def _begin(self, ask: Asker) -> bool:
         """The first questions; whether anything was answered."""
@@ -107,30 +110,32 @@ class Engine:
             if self.known.answered:
                 return True
             simple = replace(ask, shape=shape)
-            await self._put([plain_first(version, simple) for version in _TRIED])
+            await self._put([first(version, simple) for version in _TRIED])
         return bool(self.known.answered)
 
     async def _settle_shape(self, ask: Asker) -> Asker:
-        """Step down the ladder while TLS 1.2 or older is there and our full hello is not answered.
+        """The largest shape of hello that the peer reacts to like a TLS server.
 
-        A browser's hello that is answered in TLS 1.2, or a plain one, where the full one is not,
-        shows a server that chokes on the latter.
+        A full hello that is refused by alert where a plain one is answered, or that meets no TLS
+        at all, shows a peer that chokes on it, or a filter before it.
         """
-        for rung in LADDER:
-            ask = replace(ask, shape=rung)
-            self.shape = rung.name
-            known = self.known
-            classic = [e for e in known.answered if e.version and e.version is not Version.TLS_1_3]
-            if any(e.most and len(e.suites) > _least_suites(rung.name) for e in classic):
+        full = next((e for e in self.known.own if e.most is Version.TLS_1_2), None)
+        if full is None or full.outcome is Outcome.ANSWERED:
+            return ask
+        _, short, plain = (replace(ask, shape=shape) for shape in LADDER)
+        if full.outcome is Outcome.REFUSED:
+            if (await self._first(plain)).outcome is not Outcome.ANSWERED:
                 return ask
-            if not classic and rung is LADDER[0]:
-                await self._put([plain_first(Version.TLS_1_2, replace(ask, shape=LADDER[-1]))])
-                if not any(e.version is not Version.TLS_1_3 for e in self.known.answered):
-                    return ask
-            if rung is not LADDER[0]:
-                await self._put([plain_first(Version.TLS_1_2, ask)])
-        self.shape = LADDER[-1].name
-        return ask
+            good = frozenset((Outcome.ANSWERED,))
+        else:
+            good = frozenset((Outcome.ANSWERED, Outcome.REFUSED))
+        chosen = short if (await self._first(short)).outcome in good else plain
+        self.shape = chosen.shape.name
+        return chosen
+
+    async def _first(self, ask: Asker) -> Exchange:
+        await self._put([first(Version.TLS_1_2, ask)])
+        return self.exchanges[-1]
 
     async def _ask_all(self, ask: Asker) -> Stop:
         lane = self.net.lane(self.place.address)
@@ -166,10 +171,11 @@ class Engine:
 
     async def _stay_healthy(self, fresh: list[Exchange]) -> bool:
         """After any trouble: ask a canary, more and more slowly. False: we are shut out."""
-        known = self.known
+        known, lane = self.known, self.net.lane(self.place.address)
         if known.healthy and not any(_trouble(e) for e in fresh):
             return True
-        self.net.lane(self.place.address).slow_down()
+        if not lane.gap or not known.healthy:
+            lane.slow_down()
         return await self._recover()
 
     async def _recover(self) -> bool:
@@ -239,10 +245,6 @@ class Engine:
 
 
 _TRIED = (Version.TLS_1_2, Version.TLS_1_0)
-
-
-def _least_suites(rung: str) -> int:
-    return {"full": 88, "short": 28}.get(rung, 0)
 
 
 def _trouble(e: Exchange) -> bool:

@@ -279,14 +279,12 @@ def plan(known: Knowledge, ask: Asker) -> Round:
             return Round(_distinct(calm), last=wanted is _finally)
         if worth:
             return Round(_distinct(worth), alone=True)
-    # What was refused last needs a sign of health after it.
-    if known.canary and any(known.trust(e) is None for e in known.own if e.outcome not in _FACTS):
+    if known.canary and known.unvouched:
         return Round((ask.again(known.canary),), last=True)
     return Round(())
 
 
 _HARD = frozenset((Outcome.ANSWERED, Outcome.REFUSED, Outcome.FALLBACK))
-_FACTS = frozenset((Outcome.ANSWERED, Outcome.FALLBACK))
 
 
 def _key(question: Question) -> tuple[object, ...]:
@@ -311,7 +309,7 @@ def _distinct(questions: Sequence[Question]) -> tuple[Question, ...]:
 def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
     if not known.exchanges:
         yield ask.browser()
-        yield _first(Version.TLS_1_2, ask)
+        yield first(Version.TLS_1_2, ask)
         return
     yield from _versions(known, ask)
     if known.version(Version.TLS_1_3) is State.ACCEPTED:
@@ -320,27 +318,60 @@ def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
         if known.version(version) is State.ACCEPTED:
             yield from _classic(known, ask, version)
     yield from _fallback(known, ask)
+    yield from _controls(known, ask)
 
 
 # -- versions -------------------------------------------------------------------------------------
 
 
-def _first(version: Version, ask: Asker) -> Question:
+def first(version: Version, ask: Asker) -> Question:
+    """The first question for *version* in the asker's shape: as many suites as it may have.
+
+    The full one carries the suites of TLS 1.3 along, which mean nothing there: answered, it shows
+    that no filter dislikes any of them.
+    """
     suites = _weak_first(candidates(version, SUITE))
+    by_code = {SUITE_BY_NAME[name].code: name for name in suites}
+    common = [by_code[code] for code in _COMMON_SUITES if code in by_code]
     if ask.shape.plain:
-        return plain_first(version, ask)
-    return ask.classic(
-        version, suites, _weak_groups(version), _schemes(ask, version), about="versions"
-    )
+        suites = common
+    elif ask.shape is not LADDER[0]:
+        rest = [name for name in reversed(suites) if name not in common]
+        suites = [*common, *rest][: ask.shape.most_suites]
+    elif version is Version.TLS_1_2:
+        suites = [*suites, *candidates(Version.TLS_1_3, SUITE)]
+    groups, schemes = _full_groups(ask, version), _schemes(ask, version)
+    return ask.classic(version, suites, groups, schemes, about="versions")
 
 
-def plain_first(version: Version, ask: Asker) -> Question:
-    """A first question with common suites, groups and schemes only."""
-    by_code = {SUITE_BY_NAME[n].code: n for n in candidates(version, SUITE)}
-    suites = [by_code[code] for code in _COMMON_SUITES if code in by_code]
-    return ask.classic(
-        version, suites, sorted(COMMON_GROUPS), sorted(COMMON_SCHEMES), about="versions"
-    )
+def _controls(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """For refused suites: the same once more, along with an accepted one that must be answered."""
+    accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
+    if not accepted or accepted[-1] is Version.SSL_2_0:
+        return
+    top = next((v for v in CLASSIC if v in accepted), Version.TLS_1_3)
+    groups, schemes = _full_groups(ask, top), _schemes(ask, top)
+    own = _strong_first(known.accepted(top, SUITE))[:1]
+    lists = {
+        frozenset(e.suites)
+        for e in known.own
+        if e.outcome not in (Outcome.ANSWERED, Outcome.SILENT, Outcome.UNCONNECTED)
+        and e.suites
+        and not known.controlled(e)
+    }
+    if ask.shape is LADDER[0] and lists:
+        lists = {frozenset(name for some in lists for name in some)}
+    for names in lists:
+        suites = [*_weak_first([name for name in names if name not in own]), *own]
+        if top is Version.TLS_1_3:
+            yield ask.modern(suites, groups, schemes, shares=_shareable(known), about="control")
+        else:
+            yield ask.classic(top, suites, groups, schemes, about="control")
+
+
+def _shareable(known: Knowledge) -> list[str]:
+    own = [g for g in known.accepted(Version.TLS_1_3, GROUP) if _has_share(g)]
+    return own[:1]
 
 
 def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
@@ -694,10 +725,16 @@ def _left(known: Knowledge, version: Version, dimension: str) -> list[str]:
 
 
 def _chunks(names: Sequence[str], lanes: int, most: int) -> Iterator[list[str]]:
-    """*names* in interleaved parts: at least *lanes*, none longer than *most*."""
-    parts = max(min(lanes, len(names)), ceil(len(names) / most))
-    for i in range(parts):
-        yield list(names[i::parts])
+    """*names* in at least *lanes* parts, none longer than *most*.
+
+    Lanes are interleaved, to be alike. Parts that a small shape enforces keep like with like, so
+    that what a filter dislikes spoils one part and not all.
+    """
+    if len(names) <= most * max(lanes, 2):
+        parts = max(min(lanes, len(names)), ceil(len(names) / most))
+        yield from (list(names[i::parts]) for i in range(parts))
+    else:
+        yield from (list(names[i : i + most]) for i in range(0, len(names), most))
 
 
 def _turned(names: Sequence[str], turn: int) -> list[str]:
