@@ -112,7 +112,7 @@ def scan(
         for line in asyncio.run(_plan(order)):
             click.echo(line)
         return
-    with _live_line() as tell:
+    with live_line() as tell:
         seen = asyncio.run(pipeline.look(order, tell))
     made = judging.judge(seen)
     if save:
@@ -165,7 +165,7 @@ async def _plan(order: Order) -> list[str]:
 
 
 @contextlib.contextmanager
-def _live_line() -> Iterator[Tell]:
+def live_line() -> Iterator[Tell]:
     """A live line a target on standard error, where that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda target, about, connections: None

@@ -233,6 +233,8 @@ class CertificateObservation(Observation):
     unseen: tuple[str, ...] = ()
     """Key types (as suites name them) of certificates that the server is known to have and that
     were not looked at."""
+    maybe_more: bool = False
+    """Whether the server has certificates for other keys was not settled."""
     trust_dates: Mapping[str, str] = field(default_factory=dict)
     """The date of each store."""
     clock_skew: float | None = None

@@ -94,8 +94,15 @@ class Knowledge:
 
     @cached_property
     def own(self) -> tuple[Exchange, ...]:
-        """The exchanges that ask the endpoint itself (with its name, if it has one)."""
-        return tuple(e for e in self.exchanges if e.named == self.named or e.is_ssl2)
+        """The exchanges that ask the endpoint itself, with its name, if it has one.
+
+        SSL 2.0 and 3.0 know no names.
+        """
+        return tuple(
+            e
+            for e in self.exchanges
+            if e.named == self.named or e.most in (Version.SSL_2_0, Version.SSL_3_0)
+        )
 
     @cached_property
     def answered(self) -> tuple[Exchange, ...]:
@@ -237,6 +244,7 @@ class Knowledge:
             for v in Version
             for d in (SUITE, GROUP)
             for name, count in self._refusal_counts(v, d).items()
+            if not (d == SUITE and _finite(name))
         ):
             found.add("answer")
         return tuple(sorted(found))
@@ -352,12 +360,12 @@ class Knowledge:
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
         soft: Counter[tuple[object, ...]] = Counter()
+        bare: set[str] = set()
         for e in self.own:
             names = self._refusal_of(e, version, dimension)
             if not names:
                 continue
-            trust = True if e.outcome is Outcome.ANSWERED else self.trust(e)
-            if not trust and not (claimed and trust is None):
+            if not self._counts(e, claimed):
                 continue
             if e.outcome in _SOFT:
                 soft[e.key] += 1
@@ -366,7 +374,20 @@ class Knowledge:
                 if soft[e.key] == 2:
                     counts.update(names)
             counts.update(names)
+            if not finite_groups(e):
+                bare.update(names)
+        if dimension == SUITE:
+            # A server that heeds RFC 7919 takes DHE for the one who offers no such groups.
+            for name in counts:
+                if name not in bare and _finite(name):
+                    counts[name] = min(counts[name], 1)
         return counts
+
+    def _counts(self, e: Exchange, claimed: bool) -> bool:
+        if e.outcome is Outcome.ANSWERED:
+            return True
+        trust = self.trust(e)
+        return trust is True or (claimed and trust is None)
 
     def _refusal_of(self, e: Exchange, version: Version, dimension: str) -> tuple[str, ...]:
         """The names of *dimension* that the refusal *e* can speak of: all else offered in full."""
@@ -461,6 +482,15 @@ class Knowledge:
         ) and not any(finite_control(e) for e in self.answered)
 
     @property
+    def finite_free(self) -> bool:
+        """Whether DHE was chosen, or refused, for a hello without any finite-field group."""
+        return any(
+            any(_finite(name) for name in e.suites) and not finite_groups(e)
+            for e in self.own
+            if e.outcome in (Outcome.ANSWERED, Outcome.REFUSED) and e.most is Version.TLS_1_2
+        )
+
+    @property
     def finite_asked(self) -> bool:
         """Whether the control for finite-field groups was put and is settled."""
         return any(
@@ -478,6 +508,16 @@ class Knowledge:
 
 FINITE_CONTROL = 0x01F0
 """An unassigned code point among the finite-field groups (256 to 511)."""
+
+
+def finite_groups(e: Exchange) -> bool:
+    """Whether *e* offers any finite-field group (code points 256 to 511), known or not."""
+    return any(256 <= code <= 511 for code in e.hello.numbers(Extension.SUPPORTED_GROUPS))
+
+
+def _finite(name: str) -> bool:
+    suite = SUITE_BY_NAME.get(name)
+    return suite is not None and suite.finite
 
 
 def finite_control(e: Exchange) -> bool:

@@ -140,6 +140,8 @@ class TlsObservation(Observation):
     client_certificate: ClientCertificate = ClientCertificate()
     deep: Deep | None = None
 
+    cut_short: bool = False
+    """The look ended before all was settled: a ban, or the budget was spent."""
     rung: str = ""
     """The shape of hello that worked (the ladder for intolerant servers)."""
     filtered: bool = False

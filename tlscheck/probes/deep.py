@@ -370,7 +370,7 @@ def _reachable(asked: DeepQuestions, names: list[str]) -> tuple[list[str], tuple
     if not names:
         return [], ()
     if (service := asked.place.service) not in STARTTLS and service not in _PLAIN:
-        return [], (Missed(KIND, Reason.CHILD, f"sslyze does not speak {service}"),)
+        return [], (Missed(KIND, Reason.CHILD, "sslyze does not speak this service"),)
     if asked.demand is Demand.REQUIRED and asked.identity is None:
         # Without a certificate no handshake comes to its end.
         lost = [name for name in names if name != "heartbleed"]

@@ -77,7 +77,7 @@ def inapplicable(place: Place, demand: Demand, *, certificate_given: bool) -> Mi
     aside by themselves, and the plain port is judged all the same.
     """
     if place.service != "https":
-        return Missed("http", Reason.NOT_APPLICABLE, f"the service is {place.service}")
+        return Missed("http", Reason.NOT_APPLICABLE, "the service is not the web")
     if demand is Demand.REQUIRED and not certificate_given:
         return _WITHOUT_CERTIFICATE
     return None

@@ -421,10 +421,11 @@ def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
     if least % 2:
         names.reverse()
     whole = 400 if ask.shape.most_suites > 200 and least == 0 else ask.shape.most_suites
+    groups = _full_groups(ask, version)
+    if least % 2:
+        groups = _elliptic(groups)
     for chunk in _chunks(names, 1, whole):
-        yield ask.classic(
-            version, chunk, _full_groups(ask, version), _schemes(ask, version), about="versions"
-        )
+        yield ask.classic(version, chunk, groups, _schemes(ask, version), about="versions")
 
 
 # -- SSL 3.0 to TLS 1.2 ---------------------------------------------------------------------------
@@ -445,25 +446,25 @@ def _classic(known: Knowledge, ask: Asker, version: Version) -> Iterator[Questio
         if _unasked(known, question):
             yield question
             return
-    for chunk in _suite_chunks(known, ask, version):
+    for chunk, groups in _suite_chunks(known, ask, version):
         yield ask.classic(
-            version,
-            chunk,
-            _turned(full_groups, turn),
-            full_schemes,
-            tickets=turn % 2 == 0,
+            version, chunk, _turned(groups, turn), full_schemes, tickets=turn % 2 == 0
         )
     yield from _classic_groups(known, ask, version, turn)
 
 
-def _suite_chunks(known: Knowledge, ask: Asker, version: Version) -> Iterator[list[str]]:
-    """What is left of the suites: first all once, then again in another cut and order.
+def _suite_chunks(
+    known: Knowledge, ask: Asker, version: Version
+) -> Iterator[tuple[list[str], list[str]]]:
+    """What is left of the suites, with groups: first all once, then in another cut and order.
 
-    The second time suites with a finite field stand apart: a server that chooses one and has no
-    parameters for it fails as if it refused the whole list. And what stood in the second half of a
-    list stands in the first half of the next, for servers that look only at the first so many.
+    The second time suites with a finite field stand apart, and without the groups of RFC 7919: a
+    server that chooses one and has no parameters for it fails as if it refused the whole list, and
+    one that heeds those groups has its own parameters only for who does not. And what stood in the
+    second half of a list stands in the first half of the next, for servers that look only at the
+    first so many.
     """
-    claims = known.claims(version, SUITE)
+    claims, groups = known.claims(version, SUITE), _full_groups(ask, version)
     left = [n for n in known.pending(version, SUITE) if claims[n] < known.needed]
     if not left:
         return
@@ -472,14 +473,13 @@ def _suite_chunks(known: Knowledge, ask: Asker, version: Version) -> Iterator[li
     accepted = len(known.accepted(version, SUITE))
     lanes = min(ask.lanes, 1 if accepted < 4 else 2 if accepted < 10 else 4)
     if fewest % 2 == 0:
-        yield from _chunks(names, lanes, ask.shape.most_suites)
+        yield from ((chunk, groups) for chunk in _chunks(names, lanes, ask.shape.most_suites))
         return
     names.reverse()
     finite = [n for n in names if SUITE_BY_NAME[n].finite]
     others = [n for n in names if not SUITE_BY_NAME[n].finite]
-    for part in (others, finite):
-        if part:
-            yield from _chunks(part, 1, ask.shape.most_suites)
+    for part, offered in ((others, groups), (finite, _elliptic(groups))):
+        yield from ((chunk, offered) for chunk in _chunks(part, 1, ask.shape.most_suites) if chunk)
 
 
 def _classic_groups(
@@ -530,6 +530,9 @@ def _finite_groups(known: Knowledge, ask: Asker, suites: list[str]) -> Iterator[
     version = Version.TLS_1_2
     if not suites:
         return
+    schemes = _schemes(ask, version)
+    if not known.finite_free:
+        yield ask.classic(version, suites, _elliptic(_full_groups(ask, version)), schemes)
     if not known.finite_asked:
         yield ask.classic(version, suites, (), _schemes(ask, version), about=GROUP)
     elif known.finite_negotiated:
@@ -765,6 +768,10 @@ def _weak_groups(version: Version) -> list[str]:
 def _full_groups(ask: Asker, version: Version) -> list[str]:
     names = _weak_groups(version)
     return [n for n in names if n in _PLAUSIBLE] if ask.shape.plain else names
+
+
+def _elliptic(groups: Sequence[str]) -> list[str]:
+    return [name for name in groups if GROUP_BY_NAME[name].kind != "ff"]
 
 
 def _schemes(ask: Asker, version: Version) -> list[str]:

@@ -101,6 +101,14 @@ class _Handshakes:
             self.required = self.required or refused.reason is Reason.CLIENT_CERTIFICATE
             raise
 
+    async def nameless(self) -> None:
+        """One handshake without server name, for the certificate that it gets."""
+        with contextlib.suppress(NetError):
+            async with live.handshake(
+                self.net, self.place, sni=False, preamble=self.means.preamble
+            ) as talk:
+                self.presented.append(talk.presented)
+
     def demand(self, seen: HttpObservation | Missed | None) -> ClientCertificate | None:
         """What is asked of the client; ``None`` where no handshake came to an end."""
         demand = Demand.NONE
@@ -123,6 +131,8 @@ class _Stages:
     """Something was answered in TLS: the live handshake may begin."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Versions and suites are settled: the child can be told what applies."""
+    shaken: asyncio.Event = field(default_factory=asyncio.Event)
+    """The live handshake is over: what is demanded of clients is known."""
     told: asyncio.Event = field(default_factory=asyncio.Event)
     """The child has said what it has to say."""
 
@@ -165,9 +175,11 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
 
     async def shake() -> None:
         await stages.answered.wait()
-        if not engine.known.answered:
-            return
-        look.http = await _http(net, place, means, hands)
+        try:
+            if engine.known.answered:
+                look.http = await _http(net, place, means, hands)
+        finally:
+            stages.shaken.set()
         shown = [*presented(engine.exchanges), *hands.presented]
         if means.certify and any(s.chain for s in shown):
             look.presented = shown
@@ -178,7 +190,9 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
         asking = asyncio.create_task(ask())
         try:
             _, stop, found = await asyncio.gather(
-                shake(), asking, _deep(net, place, means, engine, stages, asking, child)
+                shake(),
+                asking,
+                _deep(net, place, means, engine, stages, asking, child, look, hands),
             )
         finally:
             asking.cancel()
@@ -186,10 +200,15 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
         look.missed.append(Missed("tls", *_nothing(engine)))
         return look
     seen = fold(engine.exchanges, at, engine.shape)
+    if place.sni and not any(v for v in seen.suites if v is not Version.TLS_1_3):
+        await hands.nameless()  # TLS 1.3 hides the certificate from our hellos
     await _certify(look, [*presented(engine.exchanges), *hands.presented], means, seen)
     if stop in (Stop.BANNED, Stop.BUDGET):
         reason = Reason.BANNED if stop is Stop.BANNED else Reason.BUDGET
         look.missed.append(Missed("tls.hellos", reason))
+        seen = replace(seen, cut_short=True)
+        if stop is Stop.BANNED and isinstance(look.http, Missed):
+            look.http = replace(look.http, reason=Reason.BANNED)
     deep_look = replace(found.deep, others=len(means.others)) if found else None
     look.missed += found.missed if found else ()
     if means.cross_check and deep_look:
@@ -214,6 +233,15 @@ async def _certify(
     look.presented = shown
     if means.certify and not (known and {s.chain for s in shown} <= have):
         look.certificate = await means.certify(shown, kinds, _skew(look.http))
+    if isinstance(look.certificate, CertificateObservation) and _unsettled(seen):
+        look.certificate = replace(look.certificate, maybe_more=True)
+
+
+def _unsettled(seen: TlsObservation) -> bool:
+    """Whether a suite or scheme is open that would need a certificate of another kind of key."""
+    return State.UNKNOWN in seen.versions.values() or any(
+        names.suites or names.schemes for names in seen.unknown.values()
+    )
 
 
 def _skew(page: HttpObservation | Missed | None) -> float | None:
@@ -238,6 +266,8 @@ async def _deep(
     stages: _Stages,
     asking: asyncio.Task[Stop],
     child: deep.Child | None,
+    look: TlsLook,
+    hands: _Handshakes,
 ) -> deep.DeepLook | None:
     """What the child says, once it is known what applies."""
     await stages.settled.wait()
@@ -256,7 +286,9 @@ async def _deep(
         return await engine.is_healthy(ended[0])
 
     means.tell("sslyze", net.spent(place))
+    await stages.shaken.wait()
     seen = fold(engine.exchanges, now(), engine.shape)
+    seen = replace(seen, client_certificate=_merged(seen, hands.demand(look.http)))
     asked = deep.questions(place, seen, identity=means.identity_files, other_places=means.others)
     try:
         return await deep.look(net, asked, canary=canary, child=child)
@@ -272,7 +304,7 @@ async def _http(
     with contextlib.suppress(NetError):
         async with hands.dial():
             pass
-    return Missed("http", Reason.NOT_APPLICABLE, f"the service is {place.service}")
+    return Missed("http", Reason.NOT_APPLICABLE, "the service is not the web")
 
 
 def _merged(seen: TlsObservation, demand: ClientCertificate | None) -> ClientCertificate:
@@ -282,7 +314,7 @@ def _merged(seen: TlsObservation, demand: ClientCertificate | None) -> ClientCer
     """
     in_hello = seen.client_certificate
     if demand is None:
-        return in_hello if in_hello.demand is Demand.NONE else ClientCertificate()
+        return ClientCertificate()
     asks = demand.demand in (Demand.REQUESTED, Demand.REQUIRED, Demand.REQUIRED_HTTP)
     if asks and in_hello.demand is Demand.NONE and _classic(seen):
         return replace(demand, demand=Demand.REQUESTED)
@@ -314,8 +346,7 @@ def _nothing(engine: Engine) -> tuple[Reason, str]:
     ):
         if outcome in outcomes:
             return reason, "no hello was answered"
-    alerts = sorted({e.flight.fatal for e in engine.exchanges if e.flight.fatal is not None})
-    return Reason.HANDSHAKE, "every hello was refused: alert " + ", ".join(map(str, alerts))
+    return Reason.HANDSHAKE, "every hello was refused by an alert"
 
 
 async def shake(net: Net, place: Place, means: Means) -> TlsLook:

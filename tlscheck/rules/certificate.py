@@ -306,6 +306,13 @@ def expiry(seen: CertificateObservation, want: Expiry) -> Problems:
     for cert in _judged(seen):
         if cert.not_after is None:
             yield _unreadable_one(cert)
+        elif cert.not_after <= seen.at:
+            yield Problem(
+                "expired",
+                "{subject} expired on {day}",
+                subject=cert.subject,
+                day=cert.not_after.isoformat(),
+            )
         elif cert.not_after - seen.at < timedelta(days=want.days):
             yield Problem(
                 "soon",
@@ -558,7 +565,12 @@ def revocation(seen: CertificateObservation) -> Problems:
     refuse it at once, others days later. Make a new key, have a new certificate issued for it and
     install it now; then find out from the CA why.
     """
-    if seen.asked() and not seen.unseen and all(_sourceless(one) for one in seen.asked()):
+    if (
+        seen.asked()
+        and not seen.unseen
+        and not seen.maybe_more
+        and all(_sourceless(one) for one in seen.asked())
+    ):
         raise NotApplicable(
             "no_source", "the certificates of this private CA name no source of revocation data"
         )
@@ -616,6 +628,8 @@ def key_reuse(seen: CertificateObservation) -> Problems:
 
 
 def _unseen(seen: CertificateObservation) -> Iterator[Evidence]:
+    if seen.maybe_more:
+        yield Open("maybe_more", "not settled whether the server has other certificates as well")
     for key in seen.unseen:
         yield Open(
             "unseen", "the server has another certificate, {key}, that was not looked at", key=key

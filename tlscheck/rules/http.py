@@ -456,6 +456,23 @@ def version_banner(seen: HttpObservation) -> Problems:
 _VERSION = re.compile(r"\d+\.\d+|[/ ]v?\d+(?![\w-])")
 
 
+@rule("RFC 9110, section 7.6.3")
+def origin_leg(seen: HttpObservation) -> Problems:
+    """No content delivery network stands between the client and the origin.
+
+    A content delivery network decrypts what passes through it, and what it speaks with the origin
+    cannot be seen from outside. Show by its configuration that this leg uses TLS and checks the
+    origin's certificate, and that the origin answers nobody else.
+    """
+    for product in sorted({mark.product for mark in seen.marks if mark.kind == "cdn"}):
+        yield Open(
+            "cdn",
+            "{product} answers for the origin; the leg between them was not seen",
+            cause="open_question",
+            product=product,
+        )
+
+
 def _needs_name(seen: HttpObservation) -> None:
     if seen.literal:
         raise NotApplicable("address", "HSTS has no effect on a host that is asked by its address")

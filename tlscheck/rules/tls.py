@@ -531,6 +531,8 @@ def equal_nodes(seen: TlsObservation) -> Problems:
     Connections to one address contradicted each other, so several servers with different settings
     stand behind it, and the weakest counts. Bring them to the same configuration.
     """
+    if seen.cut_short and not seen.contradictions:
+        yield Open("cut", "the look was cut short before nodes could be compared")
     for what in seen.contradictions:
         yield Problem(
             "differ", "connections to this address contradict each other: {what}", what=what
