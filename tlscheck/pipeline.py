@@ -122,9 +122,9 @@ async def _named(
     looks = await asyncio.gather(
         *(_endpoint(net, asked, place, order, everywhere, gate, tell) for place in found)
     )
-    if "addresses" in order.subjects and several(tuple(looks)):
+    if "addresses" in order.subjects and several(looks):
         target = Target(asked.id, Scope.NAME, label=asked.label)
-        looks.append(Look(target, {"addresses": compare(tuple(looks))}))
+        looks.append(Look(target, {"addresses": compare(looks)}))
     return looks
 
 

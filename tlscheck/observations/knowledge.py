@@ -369,12 +369,9 @@ class Knowledge:
                 continue
             if e.outcome in _SOFT:
                 soft[e.key] += 1
-                if soft[e.key] < 2:
-                    continue
-                if soft[e.key] == 2:
-                    counts.update(names)
-            counts.update(names)
-            if not finite_groups(e):
+            weight = 1 if e.outcome not in _SOFT else (0, 2, 1)[min(soft[e.key], 3) - 1]
+            counts.update(dict.fromkeys(names, weight))
+            if weight and not finite_groups(e):
                 bare.update(names)
         if dimension == SUITE:
             # A server that heeds RFC 7919 takes DHE for the one who offers no such groups.

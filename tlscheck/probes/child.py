@@ -345,6 +345,7 @@ def _early_data(order: Order) -> Iterator[Said]:
     if session is None:
         if not talked:
             raise Unsettled("the server gave no session ticket in time")
+        _say(kind="lifetime", seconds=0)
         yield "early_data", State.REFUSED, ""
         return
     _say_lifetime(session)

@@ -23,5 +23,7 @@ def agreement(seen: AddressesObservation) -> Problems:
                 address=address,
                 value=value,
             )
+    for matter in seen.open:
+        yield Open("open", "{matter}: not settled at every address", matter=matter)
     for address in seen.unseen:
         yield Open("unseen", "TLS was not seen at {address}", cause="missed", address=address)

@@ -27,7 +27,7 @@ def versions(seen: TlsObservation, want: Versions) -> Problems:
     pushed down to them. In nginx set ssl_protocols, in Apache SSLProtocol, in HAProxy
     ssl-min-ver, to just the versions wanted.
     """
-    for version, state in seen.versions.items():
+    for version, state in _states(seen):
         allowed, required = version in want.allow, version in want.require
         match state:
             case State.ACCEPTED if not allowed:
@@ -55,7 +55,7 @@ def deprecated_versions(seen: TlsObservation, want: DeprecatedVersions) -> Probl
     MUST NOT be negotiated. Switch them off: in nginx ssl_protocols TLSv1.2 TLSv1.3, in Apache
     SSLProtocol -all +TLSv1.2 +TLSv1.3.
     """
-    for version, state in seen.versions.items():
+    for version, state in _states(seen):
         if version in want.forbid:
             if state is State.ACCEPTED:
                 yield Problem("accepted", "{version} is accepted", version=version)
@@ -154,11 +154,13 @@ def suite_order(seen: TlsObservation, want: SuiteOrder) -> Problems:
     list the stronger suites first.
     """
     for version, names in seen.suites.items():
-        order = seen.order.get(version)
-        if version is Version.SSL_2_0 or order is None or len(names) < 2:
-            continue
-        levels = [_level(name, want.levels) for name in names]
-        if len(set(levels)) < 2:
+        order, levels = seen.order.get(version), [_level(name, want.levels) for name in names]
+        left = seen.unknown.get(version, Names()).suites
+        if any(_level(name, want.levels) not in levels for name in left):
+            yield Open(
+                "unsettled", "{version}: suites of other levels are unsettled", version=version
+            )
+        if version is Version.SSL_2_0 or order is None or len(set(levels)) < 2:
             continue
         if order.suites is Chooser.CLIENT:
             yield Problem("client", "{version}: the client's order decides", version=version)
@@ -273,9 +275,10 @@ def dh_parameters(seen: TlsObservation, want: DhSize) -> Problems:
             )
         if parameters.weakness == "weak":
             yield Problem("weak", "the prime of {name} is known to be weak", name=parameters.name)
-    finite = [n for names in seen.suites.values() for n in names if _finite(n)]
-    if finite and not seen.dh:
-        yield Open("unseen", "DHE is accepted, but its prime was not seen")
+    seen_of = {name for parameters in seen.dh for name in parameters.suites}
+    for name in sorted({n for names in seen.suites.values() for n in names if _finite(n)}):
+        if name not in seen_of:
+            yield Open("unseen", "{suite} is accepted, but its prime was not seen", suite=name)
     yield from _unsettled_suites(seen, _finite)
     yield from _unlooked(seen, from_version=Version.TLS_1_2)
 
@@ -358,9 +361,13 @@ def encrypt_then_mac(seen: TlsObservation) -> Problems:
     Better still, leave CBC suites out: AEAD suites need none of this.
     """
     if not _any_suite(seen, "_CBC_"):
-        yield from _unsettled_suites(seen, lambda name: "_CBC_" in name)
-        if not _left_over(seen, "_CBC_"):
+        doubts = [
+            *_unsettled_suites(seen, lambda name: "_CBC_" in name),
+            *_unlooked(seen, from_version=Version.TLS_1_2),
+        ]
+        if not doubts:
             raise NotApplicable("no-cbc", "no suite in CBC mode is accepted")
+        yield from doubts
         return
     yield from _wanted(seen.encrypt_then_mac, "CBC without encrypt-then-MAC", "encrypt-then-MAC")
 
@@ -372,8 +379,8 @@ def fallback_scsv(seen: TlsObservation) -> Problems:
     Without TLS_FALLBACK_SCSV an attacker who breaks connections can bring clients to an older
     version. Update the TLS library, or offer one version alone.
     """
-    accepted = [v for v, state in seen.versions.items() if state is State.ACCEPTED]
-    unknown = [v for v, state in seen.versions.items() if state is State.UNKNOWN]
+    accepted = [v for v, state in _states(seen) if state is State.ACCEPTED]
+    unknown = [v for v, state in _states(seen) if state is State.UNKNOWN]
     if len(accepted) < 2 and not unknown:
         raise NotApplicable("one-version", "only one version is offered")
     yield from _wanted(seen.fallback_scsv, "TLS_FALLBACK_SCSV is not honoured", "TLS_FALLBACK_SCSV")
@@ -474,7 +481,8 @@ def ticket_lifetime(seen: TlsObservation, want: TicketLifetime) -> Problems:
     The key that seals tickets opens all sessions sealed with it. Set ssl_session_timeout (nginx)
     or SSLSessionCacheTimeout (Apache), and renew the ticket key.
     """
-    if seen.session_tickets is State.REFUSED and seen.ticket_lifetime is None:
+    no_13 = seen.versions.get(Version.TLS_1_3) is State.REFUSED
+    if seen.session_tickets is State.REFUSED and seen.ticket_lifetime is None and no_13:
         raise NotApplicable("no-tickets", "no session tickets are given")
     if seen.ticket_lifetime is None:
         yield Open("unseen", "the lifetime of session tickets was not seen")
@@ -531,7 +539,8 @@ def equal_nodes(seen: TlsObservation) -> Problems:
     Connections to one address contradicted each other, so several servers with different settings
     stand behind it, and the weakest counts. Bring them to the same configuration.
     """
-    if seen.cut_short and not seen.contradictions:
+    doubt = seen.cut_short or not any(state is State.ACCEPTED for _, state in _states(seen))
+    if doubt and not seen.contradictions:
         yield Open("cut", "the look was cut short before nodes could be compared")
     for what in seen.contradictions:
         yield Problem(
@@ -546,6 +555,11 @@ def _version_open(version: Version) -> Open:
     return Open("unsettled", "{version}: not settled whether it is offered", version=version)
 
 
+def _states(seen: TlsObservation) -> Iterable[tuple[Version, State]]:
+    """Every version; one that nobody wrote down is unknown."""
+    return ((version, seen.versions.get(version, State.UNKNOWN)) for version in Version)
+
+
 def _some(seen: TlsObservation, versions: Iterable[Version]) -> bool:
     return any(seen.versions.get(v) in (State.ACCEPTED, State.UNKNOWN) for v in versions) or any(
         state is State.ACCEPTED for state in seen.versions.values()
@@ -554,9 +568,13 @@ def _some(seen: TlsObservation, versions: Iterable[Version]) -> bool:
 
 def _unlooked(seen: TlsObservation, from_version: Version = Version.TLS_1_3) -> Problems:
     """Versions of which it is open whether they are offered, and so what they would accept."""
-    for version, state in seen.versions.items():
-        if state is State.UNKNOWN and version.rank <= from_version.rank:
+    for version, state in _states(seen):
+        if version.rank > from_version.rank:
+            continue
+        if state is State.UNKNOWN:
             yield _version_open(version)
+        elif state is State.ACCEPTED and not seen.suites.get(version):
+            yield Open("unseen", "{version}: no accepted suite was seen", version=version)
 
 
 def _unsettled_suites(seen: TlsObservation, bad: Callable[[str], bool]) -> Problems:
@@ -609,12 +627,8 @@ def _any_suite(seen: TlsObservation, part: str) -> bool:
     return any(part in name for names in seen.suites.values() for name in names)
 
 
-def _left_over(seen: TlsObservation, part: str) -> bool:
-    return any(part in name for names in seen.unknown.values() for name in names.suites)
-
-
 def _modern_only(seen: TlsObservation) -> bool:
     return all(
         state is (State.ACCEPTED if version is Version.TLS_1_3 else State.REFUSED)
-        for version, state in seen.versions.items()
+        for version, state in _states(seen)
     )
