@@ -251,7 +251,7 @@ class Simulated:
         if suite.elliptic:
             group = self._group(_names(hello), version)
             if hello.extension(Extension.SUPPORTED_GROUPS) is None:
-                group = next((g for g in self.groups if g == "secp256r1"), "")
+                group = self._group(candidates(Version.TLS_1_0, GROUP), version)
             if not group:
                 return None
         if suite.finite:
@@ -319,8 +319,13 @@ class Simulated:
         return frozenset(n for n in self.enabled(version) if self._takes(version, n))
 
     def _takes(self, version: Version, name: str) -> bool:
-        choice = self.choose(plain_hello(version, [name]))
-        return isinstance(choice, Choice) and (choice.version, choice.suite.name) == (version, name)
+        # A server that heeds finite groups may have parameters of its own for who offers none.
+        elliptic = [g for g in candidates(version, GROUP) if GROUP_BY_NAME[g].kind != "ff"]
+        for groups in (None, elliptic):
+            choice = self.choose(plain_hello(version, [name], groups=groups, shares=True))
+            if isinstance(choice, Choice) and choice.version is version:
+                return True
+        return False
 
     def _takes_group(self, version: Version, suites: frozenset[str], group: str) -> bool:
         curves = [c for c in self.certificates if c != "RSA" and c != group]
@@ -561,7 +566,7 @@ class SimulatedStream(Stream):
     def source(self) -> str:
         return "192.0.2.1"
 
-    async def read(self, size: int = 16384, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def read(self, size: int = 16384, timeout: float | None = None) -> bytes:
         left = self.left() if timeout is None else min(timeout, self.left())
         try:
             what = await asyncio.wait_for(self._events.get(), max(left, 0))
@@ -621,12 +626,12 @@ class SimulatedNet(Net):
     network: Network = field(default_factory=lambda: Network(nodes=()))
 
     @contextlib.asynccontextmanager
-    async def dial(self, place: Place, timeout: float | None = None) -> AsyncIterator[Stream]:  # noqa: ASYNC109
+    async def dial(self, place: Place, timeout: float | None = None) -> AsyncIterator[Stream]:
         loop, network = asyncio.get_running_loop(), self.network
         async with self.lane(place.address).slot():
             limit = self.connect_timeout if timeout is None else timeout
             deadline = loop.time() + limit
-            self.connections[place.address, place.port] += 1
+            self.connections[place] += 1
             fate = network.fate(loop.time())
             with network.open():
                 await asyncio.sleep(network.time(network.trip))
@@ -732,16 +737,12 @@ def lies(seen: TlsObservation, network: Network) -> list[str]:
             found.append(f"FALSE REFUSAL {version}")
         if state is State.ACCEPTED and version not in true_versions:
             found.append(f"INVENTED {version}")
-    for version in seen.refused:
-        for dimension in DIMENSIONS:
-            truth = network.truth(version, dimension)
-            for name in getattr(seen.refused[version], dimension):
-                if name in truth:
-                    found.append(f"FALSE REFUSAL {version} {dimension} {name}")
-            accepted = getattr(seen, dimension).get(version, ())
-            for name in accepted:
-                if name not in truth:
-                    found.append(f"INVENTED {version} {dimension} {name}")
+    for version, dimension in itertools.product(seen.refused, DIMENSIONS):
+        truth = network.truth(version, dimension)
+        refused = getattr(seen.refused[version], dimension)
+        accepted = getattr(seen, dimension).get(version, ())
+        found += [f"FALSE REFUSAL {version} {dimension} {n}" for n in refused if n in truth]
+        found += [f"INVENTED {version} {dimension} {n}" for n in accepted if n not in truth]
     return found
 
 
@@ -823,8 +824,10 @@ def _sample_server(r: random.Random) -> Simulated:
     groups = _some(r, pool, 1)
     if r.random() < 0.3:
         groups += [g for g in _some(r, _FINITE) if g not in groups]
+    if not set(groups) & set(_CLASSIC_GROUPS):
+        groups.insert(r.randrange(len(groups)), "secp256r1")
     groups += [c for c in certificates if c != "RSA" and c not in groups]
-    signing = _some(r, _SIGNING) + ["rsa_pss_rsae_sha256", "rsa_pkcs1_sha256"]
+    signing = [*_some(r, _SIGNING), "rsa_pss_rsae_sha256", "rsa_pkcs1_sha256"]
     signing += [_CURVE_SCHEME[c] for c in certificates if c != "RSA"]
     refusal = Refusal(alert=r.choice((40, 40, 40, 10, 47, 71)))
     return Simulated(

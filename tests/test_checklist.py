@@ -67,6 +67,7 @@ def test_own_profiles() -> None:
         "vendor-138/42": "vendor-138",
         "vendor-138/44": "vendor-138",
         "standard-2026/2-1-xii": "standard-2026",
+        "mhlw-5.2/2": "mhlw-5.2",
         "mhlw-5.2/12": "mhlw-5.2",
     } | {f"mhlw-7.0/{item}": "mhlw-7.0" for item in ROWS["mhlw-7.0"].split()}
 

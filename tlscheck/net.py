@@ -15,9 +15,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import dns.exception
-import dns.resolver
-
 from tlscheck.model import Place, Reason
 
 
@@ -215,6 +212,9 @@ class Net:
 
 def resolver() -> str:
     """The addresses of the resolver in use, for the report."""
+    import dns.exception
+    import dns.resolver
+
     try:
         return ", ".join(str(server) for server in dns.resolver.get_default_resolver().nameservers)
     except (dns.exception.DNSException, OSError):

@@ -87,7 +87,9 @@ def encode(report: Report) -> bytes:
         "findings": [_dump(Finding, finding) for finding in report.findings],
         "answers": [_dump(ItemAnswer, answer) for answer in report.answers],
     }
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(
+        errors="backslashreplace"
+    )
 
 
 def decode(data: bytes, name: str) -> Scan:

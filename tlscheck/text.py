@@ -130,7 +130,8 @@ def _shown(name: str, value: object, lang: str) -> str:
         return moment(value, lang)
     text = str(value)
     if name in _TELLING:
-        return translate(_TELLING[name].get(text) or visible(text), lang)
+        words, mark, depth = visible(text).partition(" (depth ")  # as OpenSSL's words end
+        return translate(_TELLING[name].get(text, words), lang) + mark + depth
     if _MOMENT.fullmatch(text):
         return moment(datetime.fromisoformat(text), lang)
     return visible(text)
@@ -260,6 +261,7 @@ SUBJECTS = {
     "vpn": _N("SSL-VPN"),
     "ike": _N("IKE"),
     "turn": _N("Media relay (TURN)"),
+    "tls.hellos": _N("Versions, suites and groups of TLS"),
     "tls.deep": _N("Deep checks of TLS"),
     "tls.cross_check": _N("Second opinion on TLS"),
 }

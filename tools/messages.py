@@ -114,8 +114,16 @@ def _of_function(function: _Function) -> Iterator[str]:
         title, _, manual = words.partition("\n")
         yield title.rstrip(".")
         yield manual.strip()
-    elif decorators & {"command", "group"} and words:
+    elif decorators & {"command", "group"} and not _has_help(function):
         yield words
+
+
+def _has_help(function: _Function) -> bool:
+    """Whether a command's help is given beside its docstring, which then is for programmers."""
+    return any(
+        isinstance(d, ast.Call) and _name(d.func) in ("command", "group") and _given(d, {"help"})
+        for d in function.decorator_list
+    )
 
 
 def _of_template(source: str) -> Iterator[str]:

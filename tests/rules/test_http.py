@@ -45,6 +45,7 @@ def test_the_rules_are_complete_and_well_formed() -> None:
         "http.headers",
         "http.mixed-origins",
         "http.version-banner",
+        "http.origin-leg",
     ]
     for rule in rules.values():
         assert rule.title

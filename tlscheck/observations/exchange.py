@@ -24,6 +24,14 @@ protocol_version, insufficient_security, missing_extension."""
 INAPPROPRIATE_FALLBACK = 86
 
 
+_CURVE_OIDS = {
+    bytes.fromhex("06082a8648ce3d030107"): "secp256r1",
+    bytes.fromhex("06052b81040022"): "secp384r1",
+    bytes.fromhex("06052b81040023"): "secp521r1",
+}
+_EC_KEY = bytes.fromhex("06072a8648ce3d0201")
+
+
 class End(StrEnum):
     """How an exchange ended."""
 
@@ -65,7 +73,7 @@ class Exchange:
     received: bytes
     end: End
 
-    @property
+    @cached_property
     def until(self) -> datetime:
         """When it ended."""
         return self.at + timedelta(seconds=self.took)
@@ -80,7 +88,7 @@ class Exchange:
         first = self._client[0][0]
         return first if isinstance(first, ClientHello) else ClientHello(2, b"", ())
 
-    @property
+    @cached_property
     def is_ssl2(self) -> bool:
         """Whether this asked for SSL 2.0."""
         return isinstance(self._client[0][0], Ssl2Hello)
@@ -94,6 +102,16 @@ class Exchange:
     def early_records(self) -> tuple[int, ...]:
         """Content types of what was sent besides hellos."""
         return tuple(content for content, _ in self._client[1])
+
+    @cached_property
+    def key_kind(self) -> str:
+        """The kind of key in the leaf that an answer carried: ``RSA`` or a curve, else empty."""
+        if not self.flight.certificates:
+            return ""
+        leaf = self.flight.certificates[0]
+        if _EC_KEY in leaf:
+            return next((name for oid, name in _CURVE_OIDS.items() if oid in leaf), "")
+        return "RSA"
 
     @property
     def retried(self) -> bool:
@@ -126,9 +144,14 @@ class Exchange:
         return tuple(suite.name for suite in known if suite)
 
     @cached_property
+    def group_codes(self) -> tuple[int, ...]:
+        """Code points of the groups offered, known or not."""
+        return self.hello.numbers(Extension.SUPPORTED_GROUPS)
+
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups offered, in order."""
-        known = (GROUP_BY_CODE.get(c) for c in self.hello.numbers(Extension.SUPPORTED_GROUPS))
+        known = (GROUP_BY_CODE.get(c) for c in self.group_codes)
         return tuple(group.name for group in known if group)
 
     @cached_property
@@ -137,12 +160,12 @@ class Exchange:
         codes = self.hello.numbers(Extension.SIGNATURE_ALGORITHMS)
         return tuple(SCHEME_BY_CODE[c].name for c in codes if c in SCHEME_BY_CODE)
 
-    @property
+    @cached_property
     def named(self) -> bool:
         """Whether a server name was sent."""
         return self.hello.extension(Extension.SERVER_NAME) is not None
 
-    @property
+    @cached_property
     def fallback(self) -> bool:
         """Whether the fallback SCSV was sent."""
         return FALLBACK_SCSV in self.hello.suites
@@ -171,7 +194,8 @@ class Exchange:
             return Outcome.ANSWERED
         if self.end is End.UNCONNECTED:
             return Outcome.UNCONNECTED
-        if answer := self.answer:
+        answer = self.answer
+        if answer and not self._taken_back:
             return Outcome.ANSWERED if self._offered(answer) else Outcome.GARBLED
         if (alert := flight.fatal) is not None:
             if alert == INAPPROPRIATE_FALLBACK and self.fallback:
@@ -179,7 +203,8 @@ class Exchange:
             if alert == 0:
                 return Outcome.CLOSED
             return Outcome.REFUSED if alert in REFUSALS else Outcome.ALERT
-        if flight.junk:
+        broken_off = self.received and not flight.alerts and self.end is not End.TIMEOUT
+        if flight.junk or broken_off:
             return Outcome.GARBLED
         match self.end:
             case End.RESET:
@@ -188,6 +213,17 @@ class Exchange:
                 return Outcome.SILENT
             case _:
                 return Outcome.CLOSED
+
+    @property
+    def _taken_back(self) -> bool:
+        """Whether a ServerHello below TLS 1.3 was followed by an alert instead of the rest."""
+        flight = self.flight
+        return bool(
+            flight.hello
+            and flight.hello.version < 0x0304
+            and not flight.done
+            and flight.fatal is not None
+        )
 
     def _offered(self, answer: ServerHello) -> bool:
         """Whether the answer names only what was offered (yaSSL and others do not)."""
@@ -203,7 +239,7 @@ class Exchange:
         if suite is None or (suite.lowest is Version.TLS_1_3) != (answer.version == 0x0304):
             return False
         group = self.group_code
-        offered = hello.numbers(Extension.SUPPORTED_GROUPS)
+        offered = self.group_codes
         return group is None or not offered or group in offered
 
     @cached_property
@@ -213,7 +249,7 @@ class Exchange:
             return Version.SSL_2_0 if self.outcome is Outcome.ANSWERED else None
         return Version.of_code(self.answer.version) if self.answer else None
 
-    @property
+    @cached_property
     def suite(self) -> str:
         """The suite chosen, empty where none was."""
         suite = SUITE_BY_CODE.get(self.answer.suite) if self.answer else None
@@ -227,7 +263,7 @@ class Exchange:
         exchange = self.flight.key_exchange
         return exchange.group if exchange else None
 
-    @property
+    @cached_property
     def group(self) -> str:
         """The group chosen, empty where none was."""
         group = GROUP_BY_CODE.get(self.group_code or -1)
@@ -239,7 +275,7 @@ class Exchange:
         exchange = self.flight.key_exchange
         return exchange.scheme if exchange else None
 
-    @property
+    @cached_property
     def scheme(self) -> str:
         """The signature scheme used (TLS 1.2) if it was offered, else empty."""
         scheme = SCHEME_BY_CODE.get(self.scheme_code or -1)

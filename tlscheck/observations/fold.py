@@ -128,7 +128,7 @@ def _dh(known: Knowledge) -> tuple[DhParameters, ...]:
                 versions=tuple(sorted(versions, key=lambda v: v.rank)),
                 suites=tuple(sorted(suites)),
                 bits=number.bit_length(),
-                name=name,
+                name=name.removeprefix("RFC 7919 "),
                 weakness=remark if remark in ("weak", "shared") else "",
                 generator=generator.hex().lstrip("0") or "0",
                 prime_sha256=digest,

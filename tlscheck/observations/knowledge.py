@@ -29,7 +29,6 @@ from functools import cached_property, lru_cache
 
 from tlscheck.model import State
 from tlscheck.observations.exchange import Exchange, Outcome
-from tlscheck.wire.hello import Extension
 from tlscheck.wire.primes import FFDHE_PRIMES
 from tlscheck.wire.registry import (
     GROUP_BY_NAME,
@@ -229,12 +228,12 @@ class Knowledge:
         found = set()
         if any(self._flaps(e) and e.key in self._good_keys for e in self.own):
             found.add("answer")
-        leaves: dict[tuple[object, ...], set[bytes]] = defaultdict(set)
+        leaves: dict[tuple[str, bool], set[bytes]] = defaultdict(set)
         versions: dict[tuple[object, ...], set[Version | None]] = defaultdict(set)
         for e in self.answered:
             versions[e.key].add(e.version)
             if e.flight.certificates:
-                leaves[e.key].add(e.flight.certificates[0])
+                leaves[e.key_kind, e.named].add(e.flight.certificates[0])
         if any(len(some) > 1 for some in leaves.values()):
             found.add("certificate")
         if any(len(some) > 1 for some in versions.values()):
@@ -270,16 +269,38 @@ class Knowledge:
     def version_refusals(self, version: Version) -> int:
         """How often *version* was refused as a whole."""
         passed_over = sum(1 for e in self.answered if self._passes_over(e, version))
-        if version is Version.TLS_1_3:
-            return passed_over + self._least(Version.TLS_1_3)
+        if version in (Version.TLS_1_3, Version.TLS_1_2):
+            whole = self._least(version) if self.whole_enough(version) else 0
+            return passed_over + whole
         # A hello up to `most` that is refused whole says that there is nothing from `most` down,
         # so it speaks of *version* too, unless a version between is accepted.
         whole = 0
-        for most in (v for v in _CLASSIC if v.rank >= version.rank):
+        for most in (v for v in _OLD if v.rank >= version.rank):
             if any(e.version is most for e in self.answered):
                 break
-            whole = max(whole, self._least(most))
+            if self.whole_enough(most):
+                whole = max(whole, self._least(most))
         return passed_over + whole
+
+    def whole_enough(self, version: Version, *, claimed: bool = False) -> bool:
+        """Whether the refusals of *version* as a whole can be about the version.
+
+        Of TLS 1.3, one of them must be of a hello without hybrid groups, which some filters
+        dislike. Below, an alert must have named the version, or one hello have done without
+        finite-field suites: a server that chooses such a one may lack the parameters.
+        """
+        for e in self.own:
+            if e.most is not version or e.outcome is Outcome.ANSWERED or e.is_ssl2:
+                continue
+            if not self._counts(e, claimed):
+                continue
+            if version is Version.TLS_1_3:
+                kinds = {GROUP_BY_NAME[name].kind for name in e.groups}
+                if not kinds & {"hybrid", "kem"}:
+                    return True
+            elif e.flight.fatal == _PROTOCOL_VERSION or not any(_finite(n) for n in e.suites):
+                return True
+        return False
 
     def _passes_over(self, e: Exchange, version: Version) -> bool:
         """Whether the answer *e* chose a version below *version* although that was offered."""
@@ -329,6 +350,10 @@ class Knowledge:
         """Names that are neither accepted nor refused, in registry order."""
         counts = self._refusal_counts(version, dimension)
         settled = set(self._accepted_counts(version, dimension)) | self._moot(version, dimension)
+        classic = version.rank <= Version.TLS_1_2.rank
+        if dimension != SUITE and classic and self.pending(version, SUITE):
+            # A suite that is still open may be the one that would use them.
+            counts = Counter()
         return tuple(
             name
             for name in candidates(version, dimension)
@@ -340,18 +365,23 @@ class Knowledge:
         return self._refusal_counts(version, dimension, claimed=True)
 
     def _moot(self, version: Version, dimension: str) -> frozenset[str]:
-        """Groups that nothing could negotiate: no suite that is accepted would use them."""
-        if dimension != GROUP or version.rank > Version.TLS_1_2.rank:
+        """Names that nothing could negotiate: no suite that is accepted would use them."""
+        if dimension == SUITE or version.rank > Version.TLS_1_2.rank:
             return frozenset()
         accepted = [SUITE_BY_NAME[name] for name in self.accepted(version, SUITE)]
         settled = bool(accepted) and not self.pending(version, SUITE)
         moot: set[str] = set()
+        if dimension == SCHEME:
+            if settled and not any(s.signed for s in accepted):
+                moot.update(candidates(version, SCHEME))
+            return frozenset(moot)
         if settled and not any(s.elliptic for s in accepted):
             moot.update(_kind(version, "ec"))
         if settled and not any(s.finite for s in accepted):
             moot.update(_kind(version, "ff"))
-        if self.finite_asked and not self.finite_negotiated:
-            moot.update(_kind(version, "ff"))
+        if self.finite_asked and not self._finite_strict and self.own_prime:
+            # It is used for whoever asks for what the server does not know; it is not negotiated.
+            moot.add(ffdhe_name(self.own_prime))
         return frozenset(moot)
 
     @lru_cache(maxsize=64)  # noqa: B019
@@ -399,6 +429,7 @@ class Knowledge:
                 counts = counts and (version is not Version.TLS_1_3 or self._versed(e))
             case "groups":
                 counts = self.full_schemes(e, version) and self._groups_matter(e, version)
+                counts = counts and (version is not Version.TLS_1_3 or self._versed(e))
             case _ if version is Version.TLS_1_3:
                 shares = set(e.hello.shares)
                 accepted = {x.group_code for x in self.answered if x.version is version and x.group}
@@ -459,24 +490,53 @@ class Knowledge:
         Such a server answers with the certificate's own curve, which must stand in the hello, last,
         when it takes none of those before it.
         """
+        suites = [SUITE_BY_NAME[name] for name in e.suites]
+        if version is Version.TLS_1_2 and suites and all(s.finite for s in suites):
+            return self._passed_over_finite(e)
         if version is Version.TLS_1_3 or len(e.groups) < 2 or e.group != e.groups[-1]:
             return ()
-        suites = [SUITE_BY_NAME[name] for name in e.suites]
         if not all(s.elliptic and s.authentication == "ECDSA" for s in suites):
             return ()
-        return e.groups[:-1]
+        refused = self._refusal_counts(version, SUITE)
+        free = (SUITE_BY_NAME[name] for name in candidates(version, SUITE) if not refused[name])
+        if any(s.elliptic and s.authentication != "ECDSA" for s in free):
+            return ()
+        # Some servers do not mind the curve: without it, they take what they passed over.
+        names = set(e.groups[:-1])
+        without = any(
+            x.outcome is Outcome.REFUSED
+            and x.most is version
+            and e.group not in x.groups
+            and names <= set(x.groups)
+            and self.trusted(x)
+            for x in self.own
+        )
+        return e.groups[:-1] if without else ()
 
     # -- finite-field groups in TLS 1.2 (RFC 7919) ------------------------------------------------
 
     @cached_property
-    def finite_negotiated(self) -> bool:
-        """Whether the server heeds finite-field groups below TLS 1.3.
+    def own_prime(self) -> bytes:
+        """The prime that the server uses for who asks for no finite-field group that it knows."""
+        for e in self.answered:
+            exchange = e.flight.key_exchange
+            free = finite_control(e) or not finite_groups(e)
+            if free and e.version is Version.TLS_1_2 and exchange and exchange.prime:
+                return exchange.prime
+        return b""
 
-        RFC 7919, section 4: offered only such groups that it does not know, it must not choose DHE.
-        """
+    @cached_property
+    def _finite_strict(self) -> bool:
+        """Whether DHE is refused to who offers only finite-field groups that the server does not
+        know, as RFC 7919, section 4, demands."""
         return any(
             e.outcome is Outcome.REFUSED and self.trusted(e) for e in self.own if finite_control(e)
         ) and not any(finite_control(e) for e in self.answered)
+
+    @cached_property
+    def finite_negotiated(self) -> bool:
+        """Whether the server heeds finite-field groups below TLS 1.3 (RFC 7919)."""
+        return self._finite_strict or any(self._finite_group(e) for e in self.answered)
 
     @property
     def finite_free(self) -> bool:
@@ -496,11 +556,25 @@ class Knowledge:
         )
 
     def _finite_group(self, e: Exchange) -> str:
+        """The finite-field group that was negotiated: its prime, and not just the server's own."""
         exchange = e.flight.key_exchange
-        if not exchange or not exchange.prime or not self.finite_negotiated:
+        if not exchange or not exchange.prime or e.version is not Version.TLS_1_2:
+            return ""
+        if int.from_bytes(exchange.prime) == int.from_bytes(self.own_prime):
+            if not self._finite_strict:
+                return ""
+        elif not self.own_prime:
             return ""
         name = ffdhe_name(exchange.prime)
         return name if name in e.groups else ""
+
+    def _passed_over_finite(self, e: Exchange) -> tuple[str, ...]:
+        """The groups offered to a server that then used its own prime."""
+        exchange = e.flight.key_exchange
+        if not exchange or not exchange.prime or not self.own_prime:
+            return ()
+        own = int.from_bytes(exchange.prime) == int.from_bytes(self.own_prime)
+        return e.groups if own and ffdhe_name(exchange.prime) not in e.groups else ()
 
 
 FINITE_CONTROL = 0x01F0
@@ -509,7 +583,7 @@ FINITE_CONTROL = 0x01F0
 
 def finite_groups(e: Exchange) -> bool:
     """Whether *e* offers any finite-field group (code points 256 to 511), known or not."""
-    return any(256 <= code <= 511 for code in e.hello.numbers(Extension.SUPPORTED_GROUPS))
+    return any(256 <= code <= 511 for code in e.group_codes)
 
 
 def _finite(name: str) -> bool:
@@ -519,7 +593,7 @@ def _finite(name: str) -> bool:
 
 def finite_control(e: Exchange) -> bool:
     """Whether *e* offers nothing but the control group of RFC 7919."""
-    return e.hello.numbers(Extension.SUPPORTED_GROUPS) == (FINITE_CONTROL,)
+    return e.group_codes == (FINITE_CONTROL,)
 
 
 def ffdhe_name(prime: bytes) -> str:
@@ -532,10 +606,6 @@ def _kind(version: Version, kind: str) -> tuple[str, ...]:
     return tuple(name for name in candidates(version, GROUP) if GROUP_BY_NAME[name].kind == kind)
 
 
-_CLASSIC: Sequence[Version] = (
-    Version.SSL_3_0,
-    Version.TLS_1_0,
-    Version.TLS_1_1,
-    Version.TLS_1_2,
-)
+_OLD: Sequence[Version] = (Version.SSL_3_0, Version.TLS_1_0, Version.TLS_1_1)
+_PROTOCOL_VERSION = 70
 _SSL2_SOFT = frozenset((Outcome.SILENT, Outcome.GARBLED, Outcome.ALERT, *_SOFT))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tlscheck.model import State
 from tlscheck.observations.exchange import Exchange
 from tlscheck.observations.knowledge import GROUP, SUITE, Knowledge
@@ -75,18 +77,39 @@ def chacha(known: Knowledge, version: Version) -> State:
 
 def preference(known: Knowledge, version: Version, dimension: str) -> tuple[str, ...]:
     """The accepted names, the server's favourite first: by who was chosen over whom."""
-    accepted = known.accepted(version, dimension)
-    over: dict[str, set[str]] = {name: set() for name in accepted}
-    for offered, chosen in _choices(known, version, dimension):
-        if dimension == SUITE and "CHACHA20" in chosen and offered and offered[0] == chosen:
-            continue
-        over[chosen].update(n for n in offered if n in over and n != chosen)
-    left, ordered = list(accepted), []
+    over = _over(known, version, dimension)
+    left, ordered = list(over), []
     while left:
         best = min(left, key=lambda n: sum(n in over[other] for other in left))
         ordered.append(best)
         left.remove(best)
     return tuple(ordered)
+
+
+def uncompared(known: Knowledge, version: Version) -> list[tuple[str, str]]:
+    """Suites that stand next to each other in the server's order, and were never offered so.
+
+    The later one first, so that an answer with the earlier one is the server's choice.
+    """
+    if chooser(known, version, SUITE) is not Chooser.SERVER:
+        return []
+    over = _over(known, version, SUITE)
+    ordered = preference(known, version, SUITE)
+    return [
+        (later, earlier)
+        for earlier, later in itertools.pairwise(ordered)
+        if later not in over[earlier] and earlier not in over[later]
+    ]
+
+
+def _over(known: Knowledge, version: Version, dimension: str) -> dict[str, set[str]]:
+    """For each accepted name, those that it was chosen over."""
+    over: dict[str, set[str]] = {name: set() for name in known.accepted(version, dimension)}
+    for offered, chosen in _choices(known, version, dimension):
+        if dimension == SUITE and "CHACHA20" in chosen and offered and offered[0] == chosen:
+            continue
+        over[chosen].update(n for n in offered if n in over and n != chosen)
+    return over
 
 
 def _choices(

@@ -719,11 +719,14 @@ def _open(order: Order, place: Place, version: str, **how: Any) -> SslConnection
 def _open_somehow(order: Order, tickets: bool = True) -> tuple[SslConnection, bool]:
     """As `_open`, by the newer OpenSSL, and else by the older; which one worked."""
     from nassl._nassl import OpenSSLError
+    from sslyze.connection_helpers.tls_connection import NoCiphersAvailableBugInSSlyze
     from sslyze.errors import ServerRejectedTlsHandshake
 
     if order.version == "TLS 1.2":
         # The newer one does not know the suites of old, the older neither ChaCha20 nor X25519.
-        with contextlib.suppress(ServerRejectedTlsHandshake, OpenSSLError):
+        with contextlib.suppress(
+            ServerRejectedTlsHandshake, OpenSSLError, NoCiphersAvailableBugInSSlyze
+        ):
             return _open(order, order.place, order.version, tickets=tickets), False
     return _open(order, order.place, order.version, tickets=tickets, legacy=True), True
 

@@ -23,7 +23,7 @@ from tlscheck.model import Missed, Place, Reason, State
 from tlscheck.net import Net
 from tlscheck.observations.tls import Deep, Demand, TlsObservation
 from tlscheck.probes.child import STARTTLS
-from tlscheck.wire.names import Version
+from tlscheck.wire.registry import SUITE_BY_NAME, Version
 
 KIND = "tls.deep"
 QUESTIONS = (
@@ -126,7 +126,18 @@ def questions(
 
 
 def _suite(seen: TlsObservation, version: Version) -> str:
-    return next(iter(seen.suites.get(version, ())), "")
+    """The strongest accepted suite: OpenSSL's defaults admit it most likely."""
+
+    def strength(name: str) -> tuple[bool, bool, int]:
+        suite = SUITE_BY_NAME[name]
+        return (
+            suite.authentication == "RSA" or suite.lowest is Version.TLS_1_3,
+            suite.aead,
+            suite.bits,
+        )
+
+    names = [name for name in seen.suites.get(version, ()) if name in SUITE_BY_NAME]
+    return max(names, key=strength, default="")
 
 
 def _by_rsa(suite: str) -> bool:

@@ -74,6 +74,8 @@ class Engine:
                 if not await self._begin(ask):
                     return Stop.MUTE
                 ask = await self._settle_shape(ask)
+                if not await self._stay_healthy([]):
+                    return Stop.BANNED
                 await self.net.lane(self.place.address).widen()
                 self.heard(self.known)
                 return await self._ask_all(ask)

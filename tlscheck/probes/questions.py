@@ -28,7 +28,7 @@ from tlscheck.observations.knowledge import (
     Knowledge,
     candidates,
 )
-from tlscheck.observations.order import chacha, conclusive
+from tlscheck.observations.order import chacha, conclusive, uncompared
 from tlscheck.wire.hello import (
     FALLBACK_SCSV,
     RENEGOTIATION_SCSV,
@@ -72,12 +72,6 @@ _ORDINARY = {
     "ECDSA": ("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"),
 }
 """Schemes that ordinary servers sign with in TLS 1.2, by the kind of certificate."""
-_CURVE_OIDS = {
-    bytes.fromhex("06082a8648ce3d030107"): "secp256r1",
-    bytes.fromhex("06052b81040022"): "secp384r1",
-    bytes.fromhex("06052b81040023"): "secp521r1",
-}
-_EC_KEY = bytes.fromhex("06072a8648ce3d0201")
 _BOGUS_SCHEME = 0xFE0F
 """A private-use code point (RFC 8446, section 4.2.3) that no server knows."""
 _ALL_SCHEMES = code_points([s.code for s in SCHEMES])
@@ -151,8 +145,6 @@ class Asker:
     shape: Shape = LADDER[0]
     shares: bool = False
     """The server refuses an empty key_share: send a real one always."""
-    lanes: int = 2
-    """How many questions of one dimension may be asked side by side."""
 
     def browser(self) -> Question:
         """A hello shaped like a mainstream browser's: first canary, and test for filters."""
@@ -175,9 +167,10 @@ class Asker:
         )
         return Question(_pad(hello), "versions")
 
-    def ssl2(self) -> Question:
+    def ssl2(self, *, turned: bool = False) -> Question:
         """The question for SSL 2.0."""
-        return Question(Ssl2Hello(tuple(SSL2_KINDS), self.noise(16)), "SSL 2.0")
+        kinds = tuple(SSL2_KINDS)[:: -1 if turned else 1]
+        return Question(Ssl2Hello(kinds, self.noise(16)), "SSL 2.0")
 
     def classic(
         self,
@@ -303,7 +296,13 @@ def _worth_it(known: Knowledge, question: Question) -> bool:
 
 
 def _distinct(questions: Sequence[Question]) -> tuple[Question, ...]:
-    return tuple({_key(q): q for q in questions}.values())
+    """Each question once; one that offers the same in another order is another."""
+    return tuple({(_key(q), _order_of(q)): q for q in questions}.values())
+
+
+def _order_of(question: Question) -> tuple[int, ...]:
+    hello = question.hello
+    return hello.kinds if isinstance(hello, Ssl2Hello) else hello.suites
 
 
 def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
@@ -375,37 +374,42 @@ def _shareable(known: Knowledge) -> list[str]:
 
 
 def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """Versions that are open, each asked twice in a row: nodes that take turns then differ."""
     if known.version(Version.SSL_2_0) is State.UNKNOWN and not _enough_ssl2(known):
         yield ask.ssl2()
-    if known.version(Version.TLS_1_3) is State.UNKNOWN:
-        version = Version.TLS_1_3
-        if _claimed_whole(known, version) + _over(known, version) < known.needed:
-            yield ask.modern(
-                _weak_first(candidates(version, SUITE)),
-                _weak_groups(version),
-                _schemes(ask, version),
-                shares=_REAL_SHARES,
-                about="versions",
-            )
+        yield ask.ssl2(turned=True)
+    if known.version(Version.TLS_1_3) is State.UNKNOWN and not _claimed(known, Version.TLS_1_3):
+        yield from _modern_whole(known, ask)
     for above, version in zip((None, *CLASSIC), CLASSIC, strict=False):
-        if known.version(version) is not State.UNKNOWN:
+        if known.version(version) is not State.UNKNOWN or _claimed(known, version):
             continue
         if version not in (Version.TLS_1_2, Version.TLS_1_1) and (
             above is None or known.version(above) is State.UNKNOWN
         ):
             continue
-        if _claimed_whole(known, version) + _over(known, version) >= known.needed:
-            continue
         yield from _whole(known, ask, version)
+
+
+def _claimed(known: Knowledge, version: Version) -> bool:
+    """Whether refusals enough are there, and only signs of health are still missing."""
+    whole = _claimed_whole(known, version)
+    return whole + (0 if whole else known.version_refusals(version)) >= known.needed and (
+        not whole or known.whole_enough(version, claimed=True)
+    )
+
+
+def _modern_whole(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """All of TLS 1.3, and once more without the long hybrid groups that some filters dislike."""
+    version = Version.TLS_1_3
+    suites, groups = _weak_first(candidates(version, SUITE)), _weak_groups(version)
+    plain = [g for g in groups if GROUP_BY_NAME[g].kind in ("ec", "ff")]
+    for some, of in ((suites, groups), (suites[::-1], plain)):
+        yield ask.modern(some, of, _schemes(ask, version), shares=_REAL_SHARES, about="versions")
 
 
 def _enough_ssl2(known: Knowledge) -> bool:
     asked = [e for e in known.exchanges if e.is_ssl2 and known.trust(e) is not False]
     return len(asked) >= known.needed
-
-
-def _over(known: Knowledge, version: Version) -> int:
-    return known.version_refusals(version) if _claimed_whole(known, version) == 0 else 0
 
 
 def _claimed_whole(known: Knowledge, version: Version) -> int:
@@ -414,18 +418,22 @@ def _claimed_whole(known: Knowledge, version: Version) -> int:
 
 
 def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
-    """All suites of *version*, in as few hellos as the shape allows."""
+    """All suites of *version*, in as few hellos as the shape allows, twice.
+
+    The second time without the groups of RFC 7919, and where no alert spoke of the version, once
+    more without finite-field suites: a server that chooses one and has no parameters fails.
+    """
     claims = known.claims(version, SUITE)
-    least = min(claims[name] for name in candidates(version, SUITE))
-    names = [n for n in _weak_first(candidates(version, SUITE)) if claims[n] == least]
-    if least % 2:
-        names.reverse()
-    whole = 400 if ask.shape.most_suites > 200 and least == 0 else ask.shape.most_suites
-    groups = _full_groups(ask, version)
-    if least % 2:
-        groups = _elliptic(groups)
-    for chunk in _chunks(names, 1, whole):
-        yield ask.classic(version, chunk, groups, _schemes(ask, version), about="versions")
+    names = [n for n in _weak_first(candidates(version, SUITE)) if claims[n] < known.needed]
+    schemes, groups = _schemes(ask, version), _full_groups(ask, version)
+    most = 400 if ask.shape.most_suites > 200 else ask.shape.most_suites
+    asked = [(chunk, groups) for chunk in _chunks(names, 1, most)]
+    asked += [(chunk[::-1], _elliptic(groups)) for chunk, _ in asked]
+    if not names:
+        others = [n for n in candidates(version, SUITE) if not SUITE_BY_NAME[n].finite]
+        asked = [(chunk, groups) for chunk in _chunks(others, 1, most)]
+    for chunk, of in asked:
+        yield ask.classic(version, chunk, of, schemes, about="versions")
 
 
 # -- SSL 3.0 to TLS 1.2 ---------------------------------------------------------------------------
@@ -471,7 +479,7 @@ def _suite_chunks(
     fewest = min(claims[n] for n in left)
     names = _weak_first([n for n in left if claims[n] == fewest])
     accepted = len(known.accepted(version, SUITE))
-    lanes = min(ask.lanes, 1 if accepted < 4 else 2 if accepted < 10 else 4)
+    lanes = 1 if accepted < 4 else 2 if accepted < 8 else 4 if accepted < 16 else 6
     if fewest % 2 == 0:
         yield from ((chunk, groups) for chunk in _chunks(names, lanes, ask.shape.most_suites))
         return
@@ -509,7 +517,11 @@ def _classic_groups(
     if groups and suites:
         offered = _turned(groups, turn)
         if not free and (curve := certificate_curve(known)):
-            offered = [g for g in offered if g != curve] + [curve]
+            # What the certificate's own curve is preferred to, and what is taken without it.
+            offered = [g for g in offered if g != curve]
+            if offered:
+                yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
+            offered = [*offered, curve]
         yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
     if schemes:
         yield ask.classic(
@@ -535,7 +547,7 @@ def _finite_groups(known: Knowledge, ask: Asker, suites: list[str]) -> Iterator[
         yield ask.classic(version, suites, _elliptic(_full_groups(ask, version)), schemes)
     if not known.finite_asked:
         yield ask.classic(version, suites, (), _schemes(ask, version), about=GROUP)
-    elif known.finite_negotiated:
+    else:
         left = [g for g in _left(known, version, GROUP) if GROUP_BY_NAME[g].kind == "ff"]
         if left:
             yield ask.classic(version, suites, left, _schemes(ask, version), about=GROUP)
@@ -573,7 +585,7 @@ def _modern_groups(known: Knowledge, ask: Asker, turn: int) -> Iterator[Question
     untried = _untried_schemes(known)
     found = len(known.accepted(version, GROUP))
     if groups:
-        lanes = 1 if found < 2 or len(plausible) < 3 else ask.lanes + (len(plausible) >= 6)
+        lanes = 1 if found < 2 or len(plausible) < 3 else 3 if len(plausible) >= 6 else 2
         for i in range(lanes):
             chunk = _turned(groups[i::lanes], turn)
             riding = untried[i : i + 1] if set(chunk) & _PLAUSIBLE else []
@@ -635,7 +647,7 @@ def _unexplained(known: Knowledge, left: Sequence[str]) -> list[str]:
 
 def _untried_schemes(known: Knowledge) -> list[str]:
     """Schemes that fit the certificates seen and were not yet offered by themselves in TLS 1.3."""
-    kinds = {k for e in known.answered for k in (_key_kind(e),) if k}
+    kinds = {e.key_kind for e in known.answered if e.key_kind}
     if any("rsa" in name for name in known.accepted(Version.TLS_1_3, SCHEME)):
         kinds.add("RSA")
     tried = {e.schemes[0] for e in known.own if e.most is Version.TLS_1_3 and len(e.schemes) == 1}
@@ -686,6 +698,8 @@ def _order(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
         lists = [(suites, full_groups), (suites[::-1], full_groups)]
     elif not conclusive(known, version, GROUP):
         lists = [(suites, groups), (suites, groups[::-1])]
+    elif pairs := uncompared(known, version):
+        lists = [(list(pair), full_groups) for pair in pairs]
     elif chacha(known, version) is State.UNKNOWN and len(suites) > 1:
         first = [s for s in suites if "CHACHA20" in s]
         lists = [(first + [s for s in suites if s not in first], full_groups)]
@@ -811,17 +825,7 @@ def _pad(hello: ClientHello) -> ClientHello:
     return replace(hello, extensions=(*(hello.extensions or ()), (Extension.PADDING, bytes(fill))))
 
 
-def _key_kind(e: Exchange) -> str:
-    """The kind of key in the leaf that an answer carried: ``RSA`` or a curve."""
-    if not e.flight.certificates:
-        return ""
-    leaf = e.flight.certificates[0]
-    if _EC_KEY in leaf:
-        return next((name for oid, name in _CURVE_OIDS.items() if oid in leaf), "")
-    return "RSA"
-
-
 def certificate_curve(known: Knowledge) -> str:
     """The curve of the ECDSA certificate, empty where none was seen."""
-    kinds = (_key_kind(e) for e in known.answered)
+    kinds = (e.key_kind for e in known.answered)
     return next((kind for kind in kinds if kind not in ("", "RSA")), "")

@@ -77,9 +77,13 @@ class ItemView:
 
     @property
     def worst(self) -> tuple[FindingView, ...]:
-        """The findings that decided a bad answer."""
+        """The findings that decided a bad answer, one a rule."""
         wanted = Verdict.FAIL if self.answer is Answer.NOT_MET else Verdict.UNKNOWN
-        return tuple(f for f in self.findings if f.verdict is wanted)
+        by_rule: dict[str, FindingView] = {}
+        for finding in self.findings:
+            if finding.verdict is wanted:
+                by_rule.setdefault(finding.rule, finding)
+        return tuple(by_rule.values())
 
 
 @dataclass(frozen=True, slots=True)

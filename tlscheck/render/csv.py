@@ -65,7 +65,7 @@ def _finding(finding: FindingView, ground: Ground) -> list[str]:
         finding.title,
         finding.verdict_word,
         ground.severity_word,
-        "\n".join(line.text for line in finding.evidence),
+        "\n".join(line.whole for line in finding.evidence),
         finding.manual if finding.bad else "",
         ground.source,
         ground.grade_word,

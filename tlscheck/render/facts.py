@@ -9,6 +9,7 @@ from tlscheck.model import Look, State
 from tlscheck.observations.certificate import Certificate, CertificateObservation, Chain, Trust
 from tlscheck.observations.tls import Chooser, Names, Order, TlsObservation
 from tlscheck.profile import Profile
+from tlscheck.render.view import with_detail
 from tlscheck.text import (
     _N,
     CHOOSERS,
@@ -166,7 +167,7 @@ def _traits(seen: TlsObservation, lang: str) -> Iterable[tuple[str, str]]:
         (_("TLS_FALLBACK_SCSV"), seen.fallback_scsv),
         (_("Session tickets"), seen.session_tickets),
     ):
-        yield name, word(STATES, state, lang)
+        yield name, translate(_SUPPORT[state], lang)
     demand = word(DEMANDS, seen.client_certificate.demand, lang)
     yield _("Client certificate"), demand
     if seen.alpn:
@@ -204,7 +205,7 @@ def _checked(chain: Chain, lang: str) -> Iterable[tuple[str, str]]:
     yield _("Order of the certificates"), _("in order") if chain.in_order else _("not in order")
     if chain.needless:
         yield _("Sent without need"), "; ".join(map(visible, chain.needless))
-    yield _("Stapled OCSP response"), word(STATES, chain.stapling, lang)
+    yield _("Stapled OCSP response"), translate(_STAPLED[chain.stapling], lang)
     for one in chain.revocation:
         told = next((c.common_name for c in chain.certificates if c.sha256 == one.certificate), "")
         about = visible(told or one.certificate[:16])
@@ -217,6 +218,16 @@ _PATH_WORDS = {
     State.REFUSED: _N("not valid"),
     State.UNKNOWN: _N("not known"),
 }
+_SUPPORT = {
+    State.ACCEPTED: _N("supported"),
+    State.REFUSED: _N("not supported"),
+    State.UNKNOWN: _N("not known"),
+}
+_STAPLED = {
+    State.ACCEPTED: _N("sent"),
+    State.REFUSED: _N("not sent"),
+    State.UNKNOWN: _N("not known"),
+}
 _STORE_WORDS = {
     State.ACCEPTED: _N("knows the root"),
     State.REFUSED: _N("does not know the root"),
@@ -227,9 +238,7 @@ _STORE_WORDS = {
 def _trust(trust: Trust, lang: str, words: Mapping[State, str] = _PATH_WORDS) -> str:
     detail = translate(visible(trust.detail), lang)
     said = translate(words[trust.state], lang)
-    if not detail or trust.state is State.ACCEPTED:
-        return said
-    return f"{said}（{detail}）" if lang == "ja" else f"{said} ({detail})"
+    return with_detail(said, "" if trust.state is State.ACCEPTED else detail, lang)
 
 
 def _certificate(certificate: Certificate, lang: str) -> CertificateView:

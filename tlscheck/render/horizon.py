@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tlscheck.model import Look
 from tlscheck.observations.certificate import CertificateObservation
-from tlscheck.render.view import label
+from tlscheck.render.view import label, spot
 from tlscheck.report import Report
 from tlscheck.text import day, visible
 
@@ -25,6 +25,7 @@ class End:
     """The end of a target's certificate."""
 
     target: str
+    spot: str
     name: str
     until: str
     """The day, in the time zone of the language."""
@@ -93,6 +94,7 @@ def _ends(report: Report, soon: int, lang: str) -> Iterable[End]:
             expired = until < report.scan.at
             yield End(
                 target=label(look.target),
+                spot=spot(look.target),
                 name=visible(name),
                 until=day(until, lang),
                 days=days,
@@ -112,7 +114,7 @@ def _leaves(look: Look) -> Iterable[tuple[str, datetime]]:
 def _bars(shown: Sequence[End], span: int) -> Iterable[Bar]:
     for number, end in enumerate(shown):
         width = WIDTH * min(max(end.days, 0), span) / span
-        caption = end.target if len(end.target) <= 38 else end.target[:37] + "…"
+        caption = end.spot if len(end.spot) <= 40 else end.spot[:39] + "…"
         yield Bar(end, caption, HEAD + ROW * number, round(max(width, 3), 1), end.days > span)
 
 

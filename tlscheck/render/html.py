@@ -81,7 +81,7 @@ def _first(seen: tuple[view.TargetView, ...]) -> list[tuple[view.FindingView, li
     found: dict[str, tuple[view.FindingView, list[str]]] = {}
     for target in seen:
         for finding in target.of(Verdict.FAIL):
-            found.setdefault(finding.rule, (finding, []))[1].append(target.label)
+            found.setdefault(finding.rule, (finding, []))[1].append(target.spot)
     ordered = sorted(found.values(), key=lambda pair: pair[0].grounds[0].severity.rank)
     return [(finding, list(dict.fromkeys(labels))) for finding, labels in ordered[:_FIRST]]
 

@@ -62,7 +62,7 @@ def _case(finding: FindingView, target: TargetView, lang: str) -> ET.Element:
         "testcase",
         {"classname": f"{finding.rule}.{target.id}", "name": f"{finding.title} [{profiles}]"},
     )
-    evidence = [line.text for line in finding.evidence]
+    evidence = [line.whole for line in finding.evidence]
     if outcome := _OUTCOMES.get(finding.verdict):
         said = ET.SubElement(
             case,

@@ -100,7 +100,7 @@ def _target(target: TargetView, _: Say) -> Iterator[str]:
         yield _table(
             (_("Rule"), _("What is good"), _("Verdict"), _("Evidence")),
             (
-                (f.rule, f.title, f.verdict_word, "\n".join(line.text for line in f.evidence))
+                (f.rule, f.title, f.verdict_word, "\n".join(line.whole for line in f.evidence))
                 for f in target.good
             ),
         )
@@ -116,9 +116,7 @@ def _finding(several: Sequence[FindingView], _: Say) -> Iterator[str]:
     for finding in several:
         words = f"{finding.verdict_word} ({finding.grounds[0].severity_word}): {finding.title}"
         yield f"#### {inert(words)} (`{finding.rule}`)"
-    yield _list(
-        inert(line.text + (f" ({line.cause})" if line.cause else "")) for line in first.evidence
-    )
+    yield _list(inert(line.whole) for line in first.evidence)
     questions = dict.fromkeys(q for finding in several for q in finding.questions)
     yield _list(f"{inert(_('Open question'))}: {inert(q)}" for q in questions)
     if first.manual and first.verdict is Verdict.FAIL:

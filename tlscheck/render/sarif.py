@@ -109,7 +109,7 @@ def _result(
 
 
 def _message(finding: FindingView) -> str:
-    lines = [line.text + (f" ({line.cause})" if line.cause else "") for line in finding.evidence]
+    lines = [line.whole for line in finding.evidence]
     return "\n".join((f"{finding.title}: {finding.verdict_word}", *lines))
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from tlscheck.model import Answer, Severity, Verdict
 from tlscheck.render.answers import ItemView, at, checklists, headline, limits
+from tlscheck.render.lines import fold
 from tlscheck.render.view import FindingView, Ground, TargetView, looked_at, targets
 from tlscheck.report import Report
 from tlscheck.text import Say, voice
@@ -35,6 +35,9 @@ _ANSWERS = {
     Answer.NOT_APPLICABLE: "dim",
 }
 _SEVERITIES = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow"}
+_INDENT = "  "
+_FEW = 4
+"""How many rules a line about an item names; the findings below name all."""
 _BULLETS = {"problem": "✗", "open": "?", "note": "·"}
 
 
@@ -66,7 +69,7 @@ def render(report: Report, lang: str, *, width: int = 100, colour: bool = False)
 
 
 def _target(console: Console, report: Report, target: TargetView, _: Say, lang: str) -> None:
-    console.print(Rule(Text(target.label, "bold"), align="left", characters="─"))
+    _title(console, target.label)
     if target.findings:
         found = (f"{word} {n}" for word, n in _tally(target))
         console.print(Text("  ".join(found)), end="\n\n")
@@ -74,7 +77,7 @@ def _target(console: Console, report: Report, target: TargetView, _: Say, lang: 
         console.print(Text(_("Nothing was judged.")), end="\n\n")
     if items := at(report, target, lang):
         _heading(console, _("Answers by checklist item"))
-        console.print(_items(items))
+        console.print(_items(items, _))
         console.print()
     if any(finding.bad for finding in target.findings):
         _heading(console, _("Findings"))
@@ -100,7 +103,7 @@ def _rest(console: Console, target: TargetView, _: Say) -> None:
     if aside := target.of(Verdict.NOT_APPLICABLE):
         _heading(console, _("Not applicable"))
         for finding in aside:
-            _hang(console, "·", f"{finding.rule}: {'; '.join(e.text for e in finding.evidence)}")
+            _hang(console, "·", f"{finding.rule}: {'; '.join(e.whole for e in finding.evidence)}")
         console.print()
     if target.missed:
         _heading(console, _("Not looked at"))
@@ -111,22 +114,29 @@ def _rest(console: Console, target: TargetView, _: Say) -> None:
     console.print()
 
 
-def _items(items: Iterable[ItemView]) -> Table:
+def _items(items: Iterable[ItemView], _: Say) -> Table:
     table = Table.grid(padding=(0, 2))
     for ratio in (None, None, 1):
         table.add_column(overflow="fold", ratio=ratio)
     for item in items:
         words = Text(item.title)
-        if rules := dict.fromkeys(f.rule for f in item.worst):
-            words.append(f"  {', '.join(rules)}", "dim")
-        elif causes := dict.fromkeys(part.cause for part in item.parts if part.cause):
-            words.append(f"  {', '.join(causes)}", "dim")
+        if because := _because(item, _):
+            words.append(f"  {because}", "dim")
         table.add_row(
             Text(item.answer_word, _ANSWERS[item.answer]),
             Text(f"{item.checklist} {item.id}"),
             words,
         )
     return table
+
+
+def _because(item: ItemView, _: Say) -> str:
+    """The rules that failed, the first of them, or why it cannot be told."""
+    if item.answer is not Answer.NOT_MET:
+        return ", ".join(dict.fromkeys(part.cause for part in item.parts if part.cause))
+    rules = [finding.rule for finding in item.worst]
+    more = [_("and {count} more", count=len(rules) - _FEW)] if len(rules) > _FEW else []
+    return ", ".join((*rules[:_FEW], *more))
 
 
 def _finding(console: Console, several: Sequence[FindingView], _: Say) -> None:
@@ -136,12 +146,14 @@ def _finding(console: Console, several: Sequence[FindingView], _: Say) -> None:
         head = Text(finding.verdict_word, _VERDICTS[finding.verdict])
         head.append(f"  {worst.severity_word}", _SEVERITIES.get(worst.severity, ""))
         head.append(f"  {finding.rule}", "bold")
-        head.append(f"  {finding.title}")
+        if fits := cell_len(f"{head.plain}  {finding.title}") <= console.width:
+            head.append(f"  {finding.title}")
         console.print(head, overflow="fold")
+        if not fits:
+            _hang(console, "", finding.title)
     first = several[0]
     for line in first.evidence:
-        text = f"{line.text} ({line.cause})" if line.cause else line.text
-        _hang(console, _BULLETS[line.kind], text)
+        _hang(console, _BULLETS[line.kind], line.whole)
     for question in dict.fromkeys(q for finding in several for q in finding.questions):
         _hang(console, "?", f"{_('Open question')}: {question}")
     if first.manual and first.verdict is Verdict.FAIL:
@@ -159,13 +171,14 @@ def _basis(ground: Ground, _: Say) -> str:
 def _overall(
     console: Console, report: Report, seen: tuple[TargetView, ...], _: Say, lang: str
 ) -> None:
-    console.print(Rule(Text(_("Overall"), "bold"), align="left", characters="─"))
+    _title(console, _("Overall"))
     for checklist in checklists(report, seen, lang):
         _heading(console, f"{checklist.title} ({checklist.id})")
-        console.print(_items(sorted(checklist.items, key=lambda item: item.answer.rank)))
+        console.print(_items(sorted(checklist.items, key=lambda item: item.answer.rank), _))
         console.print()
     _heading(console, _("Summary"))
-    console.print(Text(headline(report, lang), "bold"), overflow="fold")
+    for line in fold(headline(report, lang), console.width):
+        console.print(Text(line, "bold"), no_wrap=True)
     for limit in limits(lang):
         _hang(console, "·", limit)
     console.print()
@@ -177,14 +190,20 @@ def _overall(
     console.print(pairs)
 
 
+def _title(console: Console, words: str) -> None:
+    *lines, last = fold(words, console.width - 2)
+    for line in lines:
+        console.print(Text(line, "bold"), no_wrap=True)
+    rest = console.width - cell_len(last) - 1
+    console.print(Text(last, "bold").append(f" {'─' * rest}", "dim"), no_wrap=True)
+
+
 def _heading(console: Console, words: str) -> None:
     console.print(Text(words, "bold underline"))
 
 
 def _hang(console: Console, bullet: str, words: str, style: str = "") -> None:
     """*words* behind a *bullet*, further lines indented to the first."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=1)
-    table.add_column(overflow="fold", ratio=1)
-    table.add_row(Text(bullet), Text(words, style))
-    console.print(Padding(table, (0, 0, 0, 2)))
+    for number, line in enumerate(fold(words, console.width - len(_INDENT) - 2)):
+        before = f"{_INDENT}{bullet or ' '} " if number == 0 else f"{_INDENT}  "
+        console.print(Text(before).append(line, style or None), no_wrap=True, crop=False)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tlscheck.model import Finding, Look, Severity, Target, Verdict
 from tlscheck.profile import Profile
+from tlscheck.render.gather import gathered
 from tlscheck.report import Report
 from tlscheck.rules import RULES
 from tlscheck.text import (
@@ -54,6 +55,8 @@ class Line:
     text: str
     cause: str
     """Why something is open, in words; empty where nothing is, or where the text says it."""
+    whole: str
+    """The text with its cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class TargetView:
     id: str
     anchor: str
     label: str
+    spot: str
+    """The label's shorter kin."""
     facts: tuple[tuple[str, str], ...]
     """Host, port and so on, each with its name."""
     findings: tuple[FindingView, ...]
@@ -139,6 +144,7 @@ def targets(report: Report, lang: str) -> tuple[TargetView, ...]:
             id=look.target.id,
             anchor=f"t{number}",
             label=label(look.target),
+            spot=spot(look.target),
             facts=_facts(look.target, lang),
             findings=_findings(by_target.get(look.target.id, ()), f"t{number}", profiles, lang),
             missed=tuple(_missed(look, lang)),
@@ -149,12 +155,23 @@ def targets(report: Report, lang: str) -> tuple[TargetView, ...]:
 
 
 def label(target: Target) -> str:
-    """A target's name for people: what was asked for, and the address that answered."""
+    """A target's name for people: what it is called, and where that is."""
+    place = target.target
+    where = spot(target)
+    if place is None or not target.label or target.label == place.host:
+        return where
+    if target.label.endswith(f":{place.port}"):  # the name as it is spelt, its A-labels aside
+        where = f"({visible(place.address)})"
+    return f"{visible(target.label)} {where}"
+
+
+def spot(target: Target) -> str:
+    """Where a target is: host, port and the address that answered."""
     place = target.target
     if place is None:
         return visible(target.label or target.id)
     host = f"[{place.host}]" if ":" in place.host else place.host
-    asked = target.label or f"{host}:{place.port}"
+    asked = f"{host}:{place.port}"
     return visible(asked if place.address == place.host else f"{asked} ({place.address})")
 
 
@@ -178,10 +195,11 @@ def _missed(look: Look, lang: str) -> Iterable[tuple[str, str]]:
     for missed in look.missed:
         why = word(REASONS, missed.reason, lang)
         detail = translate(visible(missed.detail), lang)
-        yield word(SUBJECTS, missed.kind, lang), _with(why, detail, lang)
+        yield word(SUBJECTS, missed.kind, lang), with_detail(why, detail, lang)
 
 
-def _with(words: str, detail: str, lang: str) -> str:
+def with_detail(words: str, detail: str, lang: str) -> str:
+    """*words* with a *detail*, if there is any, in brackets."""
     if not detail or detail == words:
         return words
     return f"{words}（{detail}）" if lang == "ja" else f"{words} ({detail})"
@@ -229,10 +247,11 @@ def _finding(
 
 def _lines(finding: Finding, lang: str) -> tuple[Line, ...]:
     lines = []
-    for evidence in finding.evidence:
+    for evidence in gathered(finding.evidence, lang):
         told = "reason" in evidence.values or evidence.cause in ("", "not_settled", "missed")
         cause = "" if told else word(CAUSES, evidence.cause, lang)
-        lines.append(Line(evidence.kind, sentence(evidence, lang), cause))
+        said = sentence(evidence, lang)
+        lines.append(Line(evidence.kind, said, cause, with_detail(said, cause, lang)))
     return tuple(dict.fromkeys(lines))
 
 

@@ -461,8 +461,8 @@ def origin_leg(seen: HttpObservation) -> Problems:
     """No content delivery network stands between the client and the origin.
 
     A content delivery network decrypts what passes through it, and what it speaks with the origin
-    cannot be seen from outside. Show by its configuration that this leg uses TLS and checks the
-    origin's certificate, and that the origin answers nobody else.
+    cannot be seen from outside. Set that leg to TLS with the origin's certificate checked, let the
+    origin answer nobody else, and show the configuration.
     """
     for product in sorted({mark.product for mark in seen.marks if mark.kind == "cdn"}):
         yield Open(

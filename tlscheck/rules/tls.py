@@ -419,7 +419,7 @@ def robot(seen: TlsObservation) -> Problems:
     if not any(_static_rsa(n) for names in seen.suites.values() for n in names):
         yield from _unsettled_suites(seen, _static_rsa)
         yield from _unlooked(seen, from_version=Version.TLS_1_2)
-        yield Note("no-rsa", "no suite with RSA key exchange is accepted")
+        yield Note("no-rsa", "no suite with RSA key exchange was seen to be accepted")
     else:
         yield from _unwanted(_deep(seen, "robot"), "a ROBOT padding oracle answers", "ROBOT")
 

@@ -37,11 +37,11 @@ class Reader:
 
     def uints(self, size: int, length: int) -> tuple[int, ...]:
         """A vector (length in *length* bytes) of numbers of *size* bytes each."""
-        body = Reader(self.vector(length))
-        found = []
-        while body:
-            found.append(body.uint(size))
-        return tuple(found)
+        body = self.vector(length)
+        if len(body) % size:
+            raise DecodeError(f"{len(body)} bytes are no list of {size} bytes each")
+        starts = range(0, len(body), size)
+        return tuple(int.from_bytes(body[i : i + size]) for i in starts)
 
     def rest(self) -> bytes:
         """All that is left."""

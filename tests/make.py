@@ -1,0 +1,223 @@
+"""Observations in which everything is good, of which a test changes one thing.
+
+Good is what the default profile wants. Certificates come from `make_chain`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from tests.make_chain import AT, GOOD, LEAF
+from tests.make_chain import observation as certificate_observation
+from tlscheck.model import (
+    Look,
+    Missed,
+    Observation,
+    Place,
+    Reason,
+    Scan,
+    Scope,
+    Standpoint,
+    State,
+    Target,
+)
+from tlscheck.observations.addresses import AddressesObservation
+from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.http import Hsts, HttpObservation, Plain, PlainState, Policy
+from tlscheck.observations.http.seen import Delivery
+from tlscheck.observations.knowledge import DIMENSIONS, candidates
+from tlscheck.observations.tls import (
+    Chooser,
+    ClientCertificate,
+    Deep,
+    Demand,
+    Names,
+    Order,
+    TlsObservation,
+)
+from tlscheck.targets import endpoint_id, name_id
+from tlscheck.wire.registry import Version
+
+V12, V13 = Version.TLS_1_2, Version.TLS_1_3
+A, R, U = State.ACCEPTED, State.REFUSED, State.UNKNOWN
+DEFAULT_PROFILE = "ipa-high-3.1.1"
+
+ACCEPTED: dict[str, dict[Version, tuple[str, ...]]] = {
+    "suites": {
+        V12: (
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        ),
+        V13: ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"),
+    },
+    "groups": {V12: ("x25519", "secp256r1"), V13: ("X25519MLKEM768", "x25519", "secp256r1")},
+    "schemes": {V12: ("ecdsa_secp256r1_sha256",), V13: ("ecdsa_secp256r1_sha256",)},
+}
+
+
+def rest(version: Version, *taken: str) -> Names:
+    """Every name of *version* but those in *taken* and those that are accepted."""
+    return Names(
+        *(
+            tuple(
+                name
+                for name in candidates(version, dimension)
+                if name not in taken and name not in ACCEPTED[dimension].get(version, ())
+            )
+            for dimension in DIMENSIONS
+        )
+    )
+
+
+def tls_observation(**changes: Any) -> TlsObservation:
+    """TLS 1.2 and 1.3 as the high-security type wants them, everything settled."""
+    told: dict[str, Any] = {
+        "at": AT,
+        "versions": {v: A if v in (V12, V13) else R for v in Version},
+        **ACCEPTED,
+        "unknown": {V12: Names(), V13: Names()},
+        "refused": {V12: rest(V12), V13: rest(V13)},
+        "order": {v: Order(Chooser.SERVER, Chooser.SERVER, R) for v in (V12, V13)},
+        "certificate_types": ("ECDSA",),
+        "compression": R,
+        "secure_renegotiation": A,
+        "extended_master_secret": A,
+        "fallback_scsv": A,
+        "heartbeat": R,
+        "session_ids": R,
+        "session_tickets": A,
+        "stapling": A,
+        "early_ccs": R,
+        "ticket_lifetime": 7200,
+        "client_certificate": ClientCertificate(Demand.NONE),
+        "deep": deep(),
+        "rung": "plain",
+    }
+    return TlsObservation(**(told | changes))
+
+
+def deep(**changes: Any) -> Deep:
+    """What the child says of a server without any of the faults it looks for."""
+    told: dict[str, Any] = dict.fromkeys(
+        ("heartbleed", "robot", "client_renegotiation", "early_data", "crossing"), R
+    )
+    told |= {"resumption_ids": A, "resumption_tickets": A, "others": 1}
+    return Deep(**(told | changes))
+
+
+def blank_tls() -> TlsObservation:
+    """An observation of which nothing is known."""
+    return TlsObservation(at=AT, versions=dict.fromkeys(Version, U))
+
+
+def versions(**changes: State) -> dict[Version, State]:
+    """The good versions with changes: ``versions(TLS_1_0=A)``."""
+    return {**tls_observation().versions, **{Version[name]: s for name, s in changes.items()}}
+
+
+def http_observation(**changes: Any) -> HttpObservation:
+    """A page with every protection that a profile asks for."""
+    told: dict[str, Any] = {
+        "at": AT,
+        "status": 200,
+        "last_status": 200,
+        "html": True,
+        "whole": True,
+        "plain": Plain(
+            PlainState.REDIRECTS, 80, 301, "https://www.example.jp/", https_same_host=True
+        ),
+        "hsts": Hsts(63_072_000, include_subdomains=True, preload=True),
+        "policies": (
+            Policy(Delivery.HEADER, {"default-src": ("'self'",), "frame-ancestors": ("'none'",)}),
+        ),
+        "headers": {
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "permissions-policy": "camera=(self), microphone=(self)",
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+        },
+        "banners": {"server": "nginx"},
+        "clock_skew": 0,
+    }
+    return HttpObservation(**(told | changes))
+
+
+def addresses_observation(**changes: Any) -> AddressesObservation:
+    """Two addresses that answer alike."""
+    told: dict[str, Any] = {"at": AT, "addresses": ("192.0.2.1", "2001:db8::1")}
+    return AddressesObservation(**(told | changes))
+
+
+def endpoint(host: str = "www.example.jp", address: str = "192.0.2.1", port: int = 443) -> Target:
+    """An https endpoint."""
+    place = Place(host, port, "https", address, host)
+    return Target(endpoint_id("https", host, port, address), Scope.ENDPOINT, place)
+
+
+def good_look(
+    host: str = "www.example.jp", address: str = "192.0.2.1", **seen: Observation
+) -> Look:
+    """A look at an endpoint where all is well; *seen* replaces one subject."""
+    told: dict[str, Observation] = {
+        "tls": tls_observation(),
+        "certificate": certificate_for(host),
+        "http": http_observation(),
+    }
+    return Look(endpoint(host, address), told | seen, connections=45)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def certificate_for(host: str, key: str = "", **chain: Any) -> CertificateObservation:
+    """A good certificate of *host* alone, with a key of its own."""
+    leaf = replace(
+        LEAF,
+        subject=f"CN={host}",
+        common_name=host,
+        names=(host,),
+        sha256=_digest(f"certificate {host}"),
+        spki_sha256=key or _digest(f"key {host}"),
+    )
+    told: dict[str, Any] = {
+        "certificates": (leaf,),
+        "way": (leaf, *GOOD.way[1:]),
+        "revocation": (replace(GOOD.revocation[0], certificate=leaf.sha256),),
+    }
+    one = replace(GOOD, **(told | chain))
+    return certificate_observation(one, asked_name=host)
+
+
+def missed_look(
+    *subjects: str, reason: Reason = Reason.TIMEOUT, host: str = "www.example.jp"
+) -> Look:
+    """A look that saw nothing of *subjects*."""
+    return Look(
+        endpoint(host),
+        {},
+        tuple(Missed(s, reason) for s in subjects or ("tls", "certificate", "http")),
+    )
+
+
+def names_look(host: str = "www.example.jp", **changes: Any) -> Look:
+    """What the addresses of *host* have in common."""
+    target = Target(name_id("https", host, 443), Scope.NAME)
+    return Look(target, {"addresses": addresses_observation(**changes)})
+
+
+def scan(*looks: Look, **changes: Any) -> Scan:
+    """A scan of *looks*, of one good endpoint where there are none."""
+    told: dict[str, Any] = {
+        "at": AT,
+        "version": "0",
+        "looks": looks or (good_look(), names_look()),
+        "profile": DEFAULT_PROFILE,
+        "checklists": ("vendor-138",),
+        "subjects": ("tls", "certificate", "http", "addresses"),
+        "standpoint": Standpoint(("192.0.2.9",), "192.0.2.53", "50.0.0"),
+    }
+    return Scan(**(told | changes))

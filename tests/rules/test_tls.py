@@ -1,0 +1,508 @@
+"""Every rule with rows that pass, fail, and cannot be decided; and what no doubt may turn good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.make import (
+    ACCEPTED,
+    V12,
+    V13,
+    A,
+    R,
+    U,
+    blank_tls,
+    deep,
+    rest,
+    tls_observation,
+    versions,
+)
+from tests.make_chain import AT
+from tlscheck.model import Open, Problem, State, Verdict
+from tlscheck.observations.tls import (
+    Chooser,
+    ClientCertificate,
+    Deep,
+    Demand,
+    DhParameters,
+    Names,
+    Order,
+    TlsObservation,
+)
+from tlscheck.rules import tls as rules
+from tlscheck.rules.core import NotApplicable, Rule, collect
+from tlscheck.wire.registry import Version
+
+T = TypeVar("T")
+FAIL, OPEN, PASS, NONE = Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE
+RULES = collect(rules)
+
+SUITES12, SUITES13 = ACCEPTED["suites"][V12], ACCEPTED["suites"][V13]
+GCM256, GCM128 = SUITES12
+CBC = "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"
+RSA = "TLS_RSA_WITH_AES_128_GCM_SHA256"
+DHE = "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384"
+DHE_EXPORT = "TLS_DHE_RSA_EXPORT_WITH_DES40_CBC_SHA"
+RC4 = "TLS_ECDHE_RSA_WITH_RC4_128_SHA"
+CAMELLIA = "TLS_ECDHE_ECDSA_WITH_CAMELLIA_128_GCM_SHA256"
+SHA1 = "ecdsa_sha1"
+
+WANTS: dict[str, Any] = {
+    "tls.versions": rules.Versions(frozenset({V12, V13}), frozenset({V13})),
+    "tls.deprecated-versions": rules.DeprecatedVersions(frozenset(Version) - {V12, V13}),
+    "tls.suites": rules.Suites(frozenset(SUITES12 + SUITES13), frozenset({CAMELLIA})),
+    "tls.forbidden-suites": rules.ForbiddenSuites(
+        frozenset({"NULL", "RC4_128"}), frozenset({"anon"}), export=True
+    ),
+    "tls.suite-order": rules.SuiteOrder(
+        (frozenset({GCM256, SUITES13[0]}), frozenset({GCM128, SUITES13[1]}))
+    ),
+    "tls.groups": rules.Groups(
+        frozenset({"x25519", "secp256r1", "X25519MLKEM768"}), frozenset({"brainpoolP256r1"})
+    ),
+    "tls.dh-parameters": rules.DhSize(2048),
+    "tls.signature-schemes": rules.Schemes(frozenset({"MD5", "SHA1"})),
+    "tls.ticket-lifetime": rules.TicketLifetime(86400),
+    "tls.client-certificate": rules.ClientCertificateWanted(
+        frozenset({Demand.REQUIRED, Demand.REQUIRED_HTTP})
+    ),
+}
+
+
+def but(seen: T, **changes: Any) -> T:
+    """*seen* with changes."""
+    return replace(seen, **changes)  # type: ignore[type-var]
+
+
+def verdict(rule: Rule[Any], seen: TlsObservation) -> Verdict:
+    try:
+        evidence = rule(seen, *([WANTS[rule.id]] if rule.wants else []))
+    except NotApplicable:
+        return NONE
+    if any(isinstance(e, Problem) for e in evidence):
+        return FAIL
+    return OPEN if any(isinstance(e, Open) for e in evidence) else PASS
+
+
+def one(**changes: Any) -> TlsObservation:
+    return tls_observation(**changes)
+
+
+def suites(*more: str, first: bool = False) -> dict[Version, tuple[str, ...]]:
+    """The good suites and *more* in TLS 1.2."""
+    both = (*more, *SUITES12) if first else (*SUITES12, *more)
+    return {**ACCEPTED["suites"], V12: both}
+
+
+def unsettled(
+    version: Version = V12, *, s: tuple[str, ...] = (), g: tuple[str, ...] = (), h: Any = ()
+) -> dict[str, Any]:
+    """What makes suites, groups and schemes (hashes) of *version* unsettled."""
+    taken = (*s, *g, *h)
+    return {
+        "unknown": {V12: Names(), V13: Names(), version: Names(s, g, tuple(h))},
+        "refused": {V12: rest(V12, *taken), V13: rest(V13, *taken)},
+    }
+
+
+def dhe(bits: int = 2048, weakness: str = "", of: str = DHE) -> tuple[DhParameters, ...]:
+    return (DhParameters((V12,), (of,), bits, "ffdhe2048", weakness, "2", "0" * 64),)
+
+
+def modern(**changes: Any) -> TlsObservation:
+    """TLS 1.3 alone, as `fold` tells of it."""
+    told: dict[str, Any] = {
+        "versions": versions(TLS_1_2=R),
+        **{d: {V13: names[V13]} for d, names in ACCEPTED.items()},
+        "unknown": {V13: Names()},
+        "refused": {V13: rest(V13)},
+        "fallback_scsv": U,
+        "session_tickets": R,
+    }
+    return tls_observation(**(told | changes))
+
+
+ORDER_OF_CLIENT = dict.fromkeys((V12, V13), Order(Chooser.CLIENT))
+ORDER_UNKNOWN = dict.fromkeys((V12, V13), Order())
+ORDER_OF_ONE = {V12: Order(Chooser.SINGLE), V13: Order(Chooser.SERVER)}
+
+ROWS: list[tuple[Rule[Any], TlsObservation, Verdict]] = [
+    (rules.versions, one(), PASS),
+    (rules.versions, modern(), PASS),
+    (rules.versions, one(versions=versions(TLS_1_1=A)), FAIL),
+    (rules.versions, one(versions=versions(TLS_1_3=R)), FAIL),
+    (rules.versions, one(versions=versions(TLS_1_1=U)), OPEN),
+    (rules.versions, one(versions=versions(TLS_1_3=U)), OPEN),
+    (rules.versions, one(versions=versions(TLS_1_2=U)), PASS),  # allowed, whether offered or not
+    (rules.versions, one(versions=versions(TLS_1_1=U, SSL_3_0=A)), FAIL),
+    (rules.versions, one(versions=dict.fromkeys(Version, R)), FAIL),
+    (rules.deprecated_versions, one(), PASS),
+    (rules.deprecated_versions, one(versions=versions(SSL_2_0=A)), FAIL),
+    (rules.deprecated_versions, one(versions=versions(TLS_1_0=U)), OPEN),
+    (rules.deprecated_versions, one(versions=versions(TLS_1_3=U)), PASS),
+    (rules.suites, one(), PASS),
+    (rules.suites, one(suites=suites(CBC)), FAIL),
+    (rules.suites, one(suites=suites(CAMELLIA)), OPEN),
+    (rules.suites, one(suites=suites(CAMELLIA, CBC)), FAIL),
+    (rules.suites, one(**unsettled(s=(CBC,))), OPEN),
+    (rules.suites, one(**unsettled(s=(CAMELLIA,))), PASS),
+    (rules.suites, one(versions=versions(TLS_1_1=U)), OPEN),
+    (rules.suites, one(suites={**suites(), Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
+    (rules.forbidden_suites, one(), PASS),
+    (rules.forbidden_suites, one(suites=suites(RC4)), FAIL),
+    (rules.forbidden_suites, one(suites=suites("TLS_RSA_WITH_NULL_SHA256")), FAIL),
+    (rules.forbidden_suites, one(suites=suites("TLS_DH_anon_WITH_AES_128_GCM_SHA256")), FAIL),
+    (rules.forbidden_suites, one(suites=suites(DHE_EXPORT)), FAIL),
+    (rules.forbidden_suites, one(suites={Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
+    (rules.forbidden_suites, one(suites=suites(CBC)), PASS),
+    (rules.forbidden_suites, one(**unsettled(s=(RC4,))), OPEN),
+    (rules.forbidden_suites, one(**unsettled(s=(CBC,))), PASS),
+    (rules.forbidden_suites, one(versions=versions(TLS_1_2=U)), OPEN),
+    (rules.suite_order, one(), PASS),
+    (rules.suite_order, one(order=ORDER_OF_CLIENT), FAIL),
+    (rules.suite_order, one(order=ORDER_UNKNOWN), OPEN),
+    (rules.suite_order, one(suites=suites(CBC, first=True)), FAIL),
+    (rules.suite_order, one(suites={V12: (GCM128, GCM256)}), FAIL),
+    (
+        rules.suite_order,
+        one(suites={V12: (GCM256,), V13: SUITES13[:1]}, order=ORDER_OF_ONE),
+        PASS,
+    ),
+    (rules.suite_order, one(versions=versions(TLS_1_1=U)), OPEN),
+    (rules.forward_secrecy, one(), PASS),
+    (rules.forward_secrecy, one(suites=suites(RSA)), FAIL),
+    (rules.forward_secrecy, one(suites={Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
+    (rules.forward_secrecy, one(**unsettled(s=(RSA,))), OPEN),
+    (rules.forward_secrecy, one(**unsettled(s=(CBC,))), PASS),
+    (rules.forward_secrecy, one(versions=versions(TLS_1_2=U)), OPEN),
+    (rules.groups, one(), PASS),
+    (rules.groups, one(groups={V12: ("x25519", "secp192r1")}), FAIL),
+    (rules.groups, one(groups={V12: ("x25519", "brainpoolP256r1")}), OPEN),
+    (rules.groups, one(**unsettled(V13, g=("secp521r1",))), OPEN),
+    (rules.groups, one(**unsettled(V13, g=("brainpoolP256r1",))), PASS),
+    (rules.groups, one(versions=versions(TLS_1_3=U)), OPEN),
+    (rules.dh_parameters, one(), PASS),
+    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe()), PASS),
+    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe(weakness="shared")), PASS),
+    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe(1024)), FAIL),
+    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe(weakness="weak")), FAIL),
+    (rules.dh_parameters, one(suites=suites(DHE)), OPEN),
+    (rules.dh_parameters, one(**unsettled(s=(DHE,))), OPEN),
+    (rules.dh_parameters, one(versions=versions(TLS_1_1=U)), OPEN),
+    (rules.signature_schemes, one(), PASS),
+    (rules.signature_schemes, one(schemes={V12: ("rsa_pkcs1_sha256", SHA1)}), FAIL),
+    (rules.signature_schemes, one(**unsettled(h=(SHA1,))), OPEN),
+    (rules.signature_schemes, one(**unsettled(h=("rsa_pkcs1_sha512",))), PASS),
+    (rules.signature_schemes, one(versions=versions(TLS_1_2=U)), OPEN),
+    (rules.compression, one(), PASS),
+    (rules.compression, one(compression=A), FAIL),
+    (rules.compression, one(compression=U), OPEN),
+    (rules.secure_renegotiation, one(), PASS),
+    (rules.secure_renegotiation, one(secure_renegotiation=R), FAIL),
+    (rules.secure_renegotiation, one(secure_renegotiation=U), OPEN),
+    (rules.extended_master_secret, one(), PASS),
+    (rules.extended_master_secret, one(extended_master_secret=R), FAIL),
+    (rules.extended_master_secret, one(extended_master_secret=U), OPEN),
+    (rules.encrypt_then_mac, one(), NONE),
+    (rules.encrypt_then_mac, one(suites=suites(CBC), encrypt_then_mac=A), PASS),
+    (rules.encrypt_then_mac, one(suites=suites(CBC), encrypt_then_mac=R), FAIL),
+    (rules.encrypt_then_mac, one(suites=suites(CBC)), OPEN),
+    (rules.encrypt_then_mac, one(**unsettled(s=(CBC,))), OPEN),
+    (rules.fallback_scsv, one(), PASS),
+    (rules.fallback_scsv, one(fallback_scsv=R), FAIL),
+    (rules.fallback_scsv, one(fallback_scsv=U), OPEN),
+    (rules.fallback_scsv, modern(), NONE),
+    (rules.fallback_scsv, modern(versions=versions(TLS_1_2=U)), OPEN),
+    (rules.early_ccs, one(), PASS),
+    (rules.early_ccs, one(early_ccs=A), FAIL),
+    (rules.early_ccs, one(early_ccs=U), OPEN),
+    (rules.heartbleed, one(), PASS),
+    (rules.heartbleed, one(heartbeat=A), PASS),
+    (rules.heartbleed, one(heartbeat=A, deep=deep(heartbleed=A)), FAIL),
+    (rules.heartbleed, one(heartbeat=U, deep=deep(heartbleed=A)), FAIL),
+    (rules.heartbleed, one(heartbeat=A, deep=deep(heartbleed=U)), OPEN),
+    (rules.heartbleed, one(heartbeat=U, deep=None), OPEN),
+    (rules.robot, one(), PASS),
+    (rules.robot, one(suites=suites(RSA)), PASS),
+    (rules.robot, one(suites=suites(RSA), deep=deep(robot=A)), FAIL),
+    (rules.robot, one(suites=suites(RSA), deep=deep(robot=U)), OPEN),
+    (rules.robot, one(suites=suites(RSA), deep=None), OPEN),
+    (rules.robot, one(**unsettled(s=(RSA,))), OPEN),
+    (rules.robot, one(versions=versions(TLS_1_0=U)), OPEN),
+    (rules.client_renegotiation, one(), PASS),
+    (rules.client_renegotiation, one(deep=deep(client_renegotiation=A)), FAIL),
+    (rules.client_renegotiation, one(deep=deep(client_renegotiation=U)), OPEN),
+    (rules.client_renegotiation, one(deep=None), OPEN),
+    (rules.client_renegotiation, modern(), NONE),
+    (rules.client_renegotiation, modern(versions=versions(TLS_1_2=U), deep=None), OPEN),
+    (rules.early_data, one(), PASS),
+    (rules.early_data, one(deep=deep(early_data=A)), FAIL),
+    (rules.early_data, one(deep=deep(early_data=U)), OPEN),
+    (rules.early_data, one(deep=None), OPEN),
+    (rules.early_data, one(versions=versions(TLS_1_3=R), deep=None), NONE),
+    (rules.early_data, one(versions=versions(TLS_1_3=U), deep=None), OPEN),
+    (rules.session_crossing, one(), PASS),
+    (rules.session_crossing, one(deep=deep(crossing=A)), FAIL),
+    (rules.session_crossing, one(deep=deep(crossing=U)), OPEN),
+    (rules.session_crossing, one(deep=None), OPEN),
+    (rules.session_crossing, one(deep=deep(others=0)), NONE),
+    (rules.ticket_lifetime, one(), PASS),
+    (rules.ticket_lifetime, one(ticket_lifetime=86401), FAIL),
+    (rules.ticket_lifetime, one(ticket_lifetime=None), OPEN),
+    (rules.ticket_lifetime, one(ticket_lifetime=None, session_tickets=U), OPEN),
+    (rules.post_quantum, one(), PASS),
+    (rules.post_quantum, one(groups={V12: ("x25519",), V13: ("x25519",)}), FAIL),
+    (
+        rules.post_quantum,
+        one(groups={V13: ("x25519",)}, **unsettled(V13, g=("SecP256r1MLKEM768",))),
+        OPEN,
+    ),
+    (rules.post_quantum, one(groups={}, versions=versions(TLS_1_3=U)), OPEN),
+    (rules.client_certificate, one(client_certificate=ClientCertificate(Demand.REQUIRED)), PASS),
+    (
+        rules.client_certificate,
+        one(client_certificate=ClientCertificate(Demand.REQUIRED_HTTP)),
+        PASS,
+    ),
+    (rules.client_certificate, one(client_certificate=ClientCertificate(Demand.REQUESTED)), FAIL),
+    (rules.client_certificate, one(client_certificate=ClientCertificate(Demand.NONE)), FAIL),
+    (rules.client_certificate, one(client_certificate=ClientCertificate()), OPEN),
+    (rules.equal_nodes, one(), PASS),
+    (rules.equal_nodes, one(contradictions=("version",)), FAIL),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "seen", "expected"),
+    [pytest.param(*row, id=f"{i}-{row[0].id}-{row[2]}") for i, row in enumerate(ROWS)],
+)
+def test_rows(rule: Rule[Any], seen: TlsObservation, expected: Verdict) -> None:
+    assert verdict(rule, seen) is expected
+
+
+def test_every_rule_has_a_row_for_each_outcome() -> None:
+    outcomes = {id: {v for rule, _, v in ROWS if rule.id == id} for id in RULES}
+    lacking = {id: {PASS, FAIL, OPEN} - found for id, found in outcomes.items()}
+    # Contradictions are found or not; the row for nothing seen is the blank observation's.
+    assert {id: some for id, some in lacking.items() if some} == {"tls.equal-nodes": {OPEN}}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_nothing_known_is_unknown(rule: Rule[Any]) -> None:
+    # BUG: tls.equal-nodes passes and tls.encrypt-then-mac is not_applicable.
+    assert verdict(rule, blank_tls()) is OPEN
+
+
+# -- What no doubt may turn good --------------------------------------------------------------
+
+STATES = (
+    "compression",
+    "secure_renegotiation",
+    "extended_master_secret",
+    "encrypt_then_mac",
+    "fallback_scsv",
+    "heartbeat",
+    "session_ids",
+    "session_tickets",
+    "stapling",
+    "early_ccs",
+)
+DEEP_STATES = tuple(f.name for f in fields(Deep) if f.name not in ("others", "disagreements"))
+MORE_SUITES = (CBC, RSA, DHE, DHE_EXPORT, RC4, CAMELLIA, GCM128)
+MORE_GROUPS = ("secp192r1", "brainpoolP256r1", "secp521r1", "ffdhe2048")
+DIMENSIONS = ("suites", "groups", "schemes")
+
+
+@st.composite
+def anything(draw: st.DrawFn) -> TlsObservation:
+    """A settled or unsettled endpoint of any quality."""
+    state = st.sampled_from(State)
+    offered = draw(st.fixed_dictionaries(dict.fromkeys(Version, state)))
+    accepted = [v for v in (V12, V13) if offered[v] is A]
+    taken: dict[str, dict[Version, tuple[str, ...]]] = {d: {} for d in DIMENSIONS}
+    left: dict[Version, Names] = {}
+    away: dict[Version, Names] = {}
+    for version in accepted:
+        more = {
+            "suites": MORE_SUITES if version is V12 else (),
+            "groups": MORE_GROUPS,
+            "schemes": (SHA1, "rsa_pkcs1_sha512"),
+        }
+        open_names, gone = [], []
+        for d in DIMENSIONS:
+            pool = tuple(dict.fromkeys((*ACCEPTED[d][version], *more[d])))
+            fate = draw(st.lists(state, min_size=len(pool), max_size=len(pool)))
+            sorted_out = {
+                s: tuple(n for n, f in zip(pool, fate, strict=True) if f is s) for s in A_R_U
+            }
+            taken[d][version] = sorted_out[A]
+            open_names.append(sorted_out[U])
+            gone.append(sorted_out[R])
+        left[version], away[version] = Names(*open_names), Names(*gone)
+    return tls_observation(
+        versions=offered,
+        **taken,
+        unknown=left,
+        refused=away,
+        order={v: Order(draw(st.sampled_from(Chooser))) for v in accepted},
+        dh=draw(st.sampled_from([(), dhe(), dhe(1024)])),
+        **{name: draw(state) for name in STATES},
+        ticket_lifetime=draw(st.sampled_from([None, 7200, 100_000])),
+        client_certificate=ClientCertificate(draw(st.sampled_from(Demand))),
+        deep=draw(
+            st.none()
+            | st.builds(Deep, **dict.fromkeys(DEEP_STATES, state), others=st.integers(0, 2))
+        ),
+        contradictions=draw(st.sampled_from([(), ("answer",)])),
+    )
+
+
+A_R_U = (A, R, U)
+
+
+def doubts(seen: TlsObservation) -> Iterator[TlsObservation]:
+    """Every observation that knows one thing less."""
+    for version, state in seen.versions.items():
+        if state is R:
+            yield but(seen, versions={**seen.versions, version: U})
+    for name in STATES:
+        yield but(seen, **{name: U})
+    for version, names in seen.refused.items():
+        for d in DIMENSIONS:
+            for name in getattr(names, d):
+                yield moved(seen, version, d, name)
+    if seen.deep:
+        yield but(seen, deep=None)
+        for name in DEEP_STATES:
+            yield but(seen, deep=but(seen.deep, **{name: U}))
+    yield but(seen, client_certificate=ClientCertificate())
+    yield but(seen, ticket_lifetime=None, session_tickets=U)
+
+
+def moved(seen: TlsObservation, version: Version, dimension: str, name: str) -> TlsObservation:
+    """One name of what was refused is unsettled."""
+    was, left = seen.refused[version], seen.unknown[version]
+    less = tuple(n for n in getattr(was, dimension) if n != name)
+    more = (*getattr(left, dimension), name)
+    return but(
+        seen,
+        refused={**seen.refused, version: but(was, **{dimension: less})},
+        unknown={**seen.unknown, version: but(left, **{dimension: more})},
+    )
+
+
+GOOD_OUTCOMES = (PASS, NONE)
+
+
+@settings(max_examples=250)
+@given(anything())
+def test_knowing_less_never_makes_a_verdict_better(seen: TlsObservation) -> None:
+    before = {id: verdict(rule, seen) for id, rule in RULES.items()}
+    for less in doubts(seen):
+        for id, rule in RULES.items():
+            if before[id] not in GOOD_OUTCOMES:
+                assert verdict(rule, less) not in GOOD_OUTCOMES, (id, less)
+
+
+# Where what is refused decides nothing, a pass may stay one; it must hold whatever the truth is.
+
+
+def truths(less: TlsObservation) -> Iterator[TlsObservation]:
+    """What *less* might be if one open matter were known."""
+    for version, state in less.versions.items():
+        if state is U and version not in (V12, V13):
+            yield but(less, versions={**less.versions, version: A})
+    for name in (name for name in STATES if getattr(less, name) is U):
+        yield from (but(less, **{name: s}) for s in (A, R))
+    yield from (
+        with_name(less, version, d, name)
+        for version, names in less.unknown.items()
+        for d in DIMENSIONS
+        for name in getattr(names, d)
+    )
+    if less.deep:
+        open_ones = [name for name in DEEP_STATES if getattr(less.deep, name) is U]
+        yield from (but(less, deep=but(less.deep, **{n: A})) for n in open_ones)
+
+
+def with_name(less: TlsObservation, version: Version, dimension: str, name: str) -> TlsObservation:
+    known = getattr(less, dimension)
+    return but(less, **{dimension: {**known, version: (*known.get(version, ()), name)}})
+
+
+@settings(max_examples=250)
+@given(anything())
+def test_a_pass_holds_whatever_the_open_matters_turn_out_to_be(seen: TlsObservation) -> None:
+    # BUG: tls.suite-order passes while suites of another level are unsettled.
+    passed = [id for id, rule in RULES.items() if verdict(rule, seen) is PASS]
+    for truth in truths(seen):
+        for id in passed:
+            assert verdict(RULES[id], truth) is not FAIL, id
+
+
+# -- Single matters -----------------------------------------------------------------------------
+
+
+def test_a_version_of_which_nothing_was_seen_passes_no_list() -> None:
+    """TLS 1.2 accepted, and neither a suite nor anything open of it."""
+    # BUG: everything that goes through what was accepted passes.
+    seen = one(
+        **{d: {V13: names[V13]} for d, names in ACCEPTED.items()},
+        unknown={V13: Names()},
+        refused={V13: rest(V13)},
+    )
+    lists = (rules.suites, rules.forbidden_suites, rules.forward_secrecy, rules.robot)
+    assert {rule.id: verdict(rule, seen) for rule in lists} == {rule.id: OPEN for rule in lists}
+
+
+def test_versions_that_are_not_there_are_not_refused() -> None:
+    """A scan file that lacks a version proves nothing of it."""
+    # BUG: a version without an entry counts as refused.
+    seen = one(versions={V12: A, V13: A})
+    for rule in (rules.versions, rules.deprecated_versions, rules.fallback_scsv):
+        assert verdict(rule, seen) in (OPEN, PASS if rule is rules.fallback_scsv else OPEN)
+
+
+def test_the_prime_of_every_suite_counts() -> None:
+    """Export suites have a prime of their own, of 512 bits."""
+    # BUG: one prime seen hides that the other suite's was not.
+    seen = one(suites=suites(DHE, DHE_EXPORT), dh=dhe())
+    assert verdict(rules.dh_parameters, seen) is OPEN
+
+
+def test_an_order_with_unsettled_suites_is_open() -> None:
+    # BUG: passes.
+    seen = one(suites={**ACCEPTED["suites"], V12: (GCM128,)}, **unsettled(s=(GCM256,)))
+    assert verdict(rules.suite_order, seen) is OPEN
+
+
+def test_cbc_in_a_version_that_is_open_is_not_ruled_out() -> None:
+    # BUG: not_applicable.
+    assert verdict(rules.encrypt_then_mac, one(versions=versions(TLS_1_1=U))) is OPEN
+
+
+@pytest.mark.parametrize(
+    "seen", [modern(ticket_lifetime=None), modern(ticket_lifetime=None, deep=None)]
+)
+def test_tickets_of_tls_1_3_are_not_ruled_out_by_the_extension_of_tls_1_2(
+    seen: TlsObservation,
+) -> None:
+    # BUG: not_applicable ("no session tickets are given"), whatever the child saw or did not see.
+    seen = but(seen, deep=but(seen.deep, resumption_tickets=U) if seen.deep else None)
+    assert verdict(rules.ticket_lifetime, seen) is OPEN
+
+
+def test_tickets_of_tls_1_3_are_not_ruled_out_where_tls_1_2_gives_none() -> None:
+    # BUG: not_applicable.
+    seen = one(session_tickets=R, ticket_lifetime=None, deep=None)
+    assert verdict(rules.ticket_lifetime, seen) is OPEN
+
+
+def test_the_observation_is_of_its_time() -> None:
+    assert one().at == blank_tls().at == AT
