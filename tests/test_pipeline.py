@@ -470,6 +470,8 @@ def test_a_limit_turns_nothing_good(truth: Truth, limit: dict[str, Any]) -> None
 @pytest.mark.slow
 def test_a_filter_of_hellos_turns_nothing_good(truth: Truth) -> None:
     """Hellos that do not offer TLS 1.3 are reset on the way."""
+    # BUG: a false pass. tls.ticket-lifetime judges the one lifetime that was seen: nginx says 30
+    # days in TLS 1.2 and 7 in TLS 1.3, and only the latter got through.
 
     def old(first: bytes) -> bool:
         return first[:1] == b"\x16" and b"\x03\x04" not in first.partition(b"\x00\x2b")[2][:16]
@@ -486,6 +488,9 @@ def test_the_target_s_seconds_are_kept(truth: Truth) -> None:
         assert time.monotonic() - began < 20
 
 
+JSSE_SUITES = ["TLS_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]
+
+
 @pytest.mark.slow
 def test_an_answer_in_tls_1_3_proves_nothing_of_tls_1_2(
     jsse: Start, proxy: Callable[..., Proxy], identity: Identity
@@ -494,7 +499,9 @@ def test_an_answer_in_tls_1_3_proves_nothing_of_tls_1_2(
     # BUG: a false pass. Where TLS 1.3 alone was answered and TLS 1.2 is unknown, `fold` takes it
     # for a server of TLS 1.3 alone: compression, secure-renegotiation, extended-master-secret,
     # early-ccs and heartbleed pass.
-    server = jsse(["TLSv1.2", "TLSv1.3"], properties={"jdk.tls.useExtendedMasterSecret": "false"})
+    server = jsse(
+        ["TLSv1.2", "TLSv1.3"], JSSE_SUITES, properties={"jdk.tls.useExtendedMasterSecret": "false"}
+    )
     assert verdicts(judged(server))["tls.extended-master-secret"] is FAIL
     report = judged(proxy(server, ban_after=1), target_seconds=25.0)
     seen = tls(only(report.scan))

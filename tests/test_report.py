@@ -75,7 +75,6 @@ TEXT = st.text(max_size=20) | st.sampled_from(["\ud800", "\x00", "\u2028", "\x1b
 @settings(max_examples=60)
 @given(TEXT, TEXT, st.none() | st.floats(allow_nan=False, allow_infinity=False))
 def test_whatever_servers_say(label: str, detail: str, skew: float | None) -> None:
-    # BUG: a lone surrogate (JSON may carry one: "\\ud800") is a UnicodeEncodeError.
     certificate = replace(good_look().seen["certificate"], clock_skew=skew)  # type: ignore[call-arg]
     look = replace(
         good_look(certificate=certificate, http=make.http_observation(banners={"server": detail})),
@@ -230,7 +229,6 @@ def test_a_subject_that_is_not_known_is_named() -> None:
 
 def test_a_version_that_is_not_there_is_not_taken_as_refused() -> None:
     """Of a file without a word on TLS 1.0 nothing may say that it is off."""
-    # BUG: a false pass of tls.versions and tls.deprecated-versions.
     data = broken(lambda d: d["targets"][0]["seen"]["tls"].update(versions={"TLS 1.3": "accepted"}))
     try:
         report = judging.judge(decode(data, "scan.json"))

@@ -6,6 +6,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
 
 from tlscheck import checklist as checklists
 from tlscheck import profile as profiles
@@ -26,7 +29,7 @@ from tlscheck.model import (
     State,
     Verdict,
 )
-from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.certificate import CertificateObservation, Chain
 from tlscheck.profile import Profile, Setting
 from tlscheck.report import SUBJECTS, Report
 from tlscheck.rules.core import NotApplicable
@@ -161,7 +164,7 @@ def _finding(
         )
         return made(
             Verdict.UNKNOWN,
-            [question, *(_as(e, Kind.NOTE) for e in evidence)],
+            [question, *(e if e.kind is Kind.OPEN else _as(e, Kind.NOTE) for e in evidence)],
         )
     return made(verdict, evidence)
 
@@ -192,36 +195,45 @@ def _verdict(evidence: Iterable[Evidence]) -> Verdict:
 def intercepted(looks: Sequence[Look]) -> frozenset[str]:
     """The targets whose TLS is not their own: something between answers for unrelated names.
 
-    One leaf key, or one issuer that no public store knows, over names of different domains.
+    One leaf key, or one issuer, over names of different domains, that no public store knows and
+    that was not given as trusted.
     """
-    by_key: Mapping[str, set[tuple[str, str]]] = defaultdict(set)
+    shown: Mapping[str, set[tuple[str, str]]] = defaultdict(set)
     for look in looks:
         seen = look.seen.get("certificate")
         if not isinstance(seen, CertificateObservation) or look.target.target is None:
             continue
-        domain = _domain(look.target.target.host)
         for chain in seen.chains:
-            if domain and chain.certificates:
-                leaf = chain.certificates[0]
-                by_key[f"key {leaf.spki_sha256}"].add((domain, look.target.id))
-                if chain.trust and all(
-                    word.state is State.REFUSED for word in chain.trust.values()
-                ):
-                    by_key[f"issuer {leaf.issuer}"].add((domain, look.target.id))
+            if chain.certificates and _private(chain):
+                host = look.target.target.host
+                shown[f"key {chain.leaf.spki_sha256}"].add((host, look.target.id))
+                shown[f"issuer {chain.leaf.issuer}"].add((host, look.target.id))
     return frozenset(
         target
-        for several in by_key.values()
-        if len({domain for domain, _ in several}) >= _UNRELATED
+        for what, several in shown.items()
+        if what not in ("key ", "issuer ")
+        and len({host for host, _ in several}) >= _UNRELATED
+        and len({_domain(host) for host, _ in several} - {""}) >= _UNRELATED
         for _, target in several
     )
 
 
+def _private(chain: Chain) -> bool:
+    given = chain.ca_file is not None and chain.ca_file.state is State.ACCEPTED
+    refused = all(word.state is State.REFUSED for word in chain.trust.values())
+    return bool(chain.trust) and refused and not given
+
+
 def _domain(host: str) -> str:
-    """The last two or three labels, enough to tell related names; empty for an address."""
-    labels = host.split(".")
-    if ":" in host or labels[-1].isdigit() or len(labels) < 2:
+    """The registrable domain, by the public suffix list; empty for an address."""
+    if ":" in host or host.rpartition(".")[2].isdigit():
         return ""
-    return ".".join(labels[-3:] if len(labels[-1]) == 2 else labels[-2:])
+    return str(_suffixes().privatesuffix(host) or "")
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
 
 
 def exit_code(report: Report, fail_on: str = "low") -> int:
@@ -234,7 +246,8 @@ def exit_code(report: Report, fail_on: str = "low") -> int:
     limit = Severity(fail_on).rank
     if any(f.verdict is Verdict.FAIL and f.severity.rank <= limit for f in own):
         return 1
-    if any(_unseen(f) for f in own) or not any(look.seen for look in report.scan.looks):
+    looks = report.scan.looks
+    if any(_unseen(f) for f in own) or not looks or not all(look.seen for look in looks):
         return 3
     return 0
 

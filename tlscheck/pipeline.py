@@ -154,7 +154,8 @@ async def _endpoint(
             seen, missed = await _look(net, place, order, means)
         except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
             _log.exception("%s", name)
-            seen, missed = {}, [Missed(s, Reason.BUG, type(error).__name__) for s in order.subjects]
+            subjects = [s for s in order.subjects if s in ENDPOINT_SUBJECTS]
+            seen, missed = {}, [Missed(s, Reason.BUG, type(error).__name__) for s in subjects]
     tell(name, "", net.spent(place))
     return Look(target, seen, tuple(missed), net.spent(place))
 
@@ -220,21 +221,30 @@ def _others(place: Place, everywhere: Sequence[Place]) -> list[Place]:
 
 
 def _with_shared_keys(looks: list[Look]) -> list[Look]:
-    """Fill in which other targets show the same key."""
-    keys: dict[str, set[str]] = {}
+    """Fill in which other targets show the same key without being named in the certificate."""
+    hosts: dict[str, set[str]] = {}
     for entry in looks:
         for key in _leaf_keys(entry):
-            keys.setdefault(key, set()).add(_host(entry))
+            hosts.setdefault(key, set()).add(_host(entry))
+    if len({_host(entry) for entry in looks if _leaf_keys(entry)}) < 2:
+        return looks
     marked = []
     for entry in looks:
         seen = entry.seen.get("certificate")
         if isinstance(seen, CertificateObservation):
-            shared = {h for key in _leaf_keys(entry) for h in keys[key]} - {_host(entry)}
-            related = set(seen.chains[0].leaf.names) if seen.chains else set()
-            seen = replace(seen, key_shared_with=tuple(sorted(shared - related)))
+            others = {h for key in _leaf_keys(entry) for h in hosts[key]} - {_host(entry)}
+            named = [n for c in seen.chains if c.certificates for n in c.leaf.names]
+            shared = sorted(host for host in others if not any(_covers(n, host) for n in named))
+            seen = replace(seen, key_shared_with=tuple(shared))
             entry = replace(entry, seen={**entry.seen, "certificate": seen})
         marked.append(entry)
     return marked
+
+
+def _covers(name: str, host: str) -> bool:
+    """Whether a certificate's *name*, a wildcard perhaps, is *host*'s."""
+    name, host = name.lower(), host.lower()
+    return name == host or (name.startswith("*.") and host.partition(".")[2] == name[2:])
 
 
 def _leaf_keys(entry: Look) -> set[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tlscheck.checklist import Checklist, ItemAnswer
 from tlscheck.errors import ScanFileError
@@ -95,21 +96,68 @@ def encode(report: Report) -> bytes:
 def decode(data: bytes, name: str) -> Scan:
     """The scan in a scan file; its findings and answers are left aside. ScanFileError."""
     try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise ScanFileError(f"{name}: not JSON ({error}); give a file that --save wrote") from None
+        document = json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        words = str(error).splitlines()[0]
+        raise ScanFileError(f"{name}: not JSON ({words}); give a file that --save wrote") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ScanFileError(f'{name}: "format" is not "{FORMAT}"; give a file that --save wrote')
     try:
-        fields = {key: document[key] for key in Scan.__dataclass_fields__ if key != "looks"}
-        looks = [_unlook(entry) for entry in document["targets"]]
-        scan: Scan = _adapter(Scan).validate_python({**fields, "looks": ()})
-        return replace(scan, looks=tuple(looks))
+        own = {key: document[key] for key in Scan.__dataclass_fields__ if key != "looks"}
+        looks = [
+            _unlook(entry) for entry in _adapter(list[_Entry]).validate_python(_entries(document))
+        ]
+        scan: Scan = _adapter(Scan).validate_python({**own, "looks": ()})
     except KeyError as error:
         raise ScanFileError(f"{name}: {error} is missing; scan again") from None
-    except (ValidationError, TypeError) as error:
-        words = str(error).splitlines()
-        raise ScanFileError(f"{name}: {' '.join(words[1:3]) or words[0]}; scan again") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ScanFileError(f"{name}: {where}: {first['msg']}; scan again") from None
+    except _BrokenError as error:
+        raise ScanFileError(f"{name}: {error}; scan again") from None
+    scan = replace(scan, looks=tuple(looks))
+    if _naive(scan):
+        raise ScanFileError(f"{name}: a time has no zone; scan again")
+    return scan
+
+
+class _BrokenError(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A target in the scan file, before its observations are read."""
+
+    target: Target
+    seen: dict[str, dict[str, Any]]
+    missed: tuple[Missed, ...]
+    connections: Annotated[int, Field(ge=0, strict=True)]
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _entries(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for entry in _adapter(list[dict[str, Any]]).validate_python(document["targets"]):
+        target = {key: entry[key] for key in Target.__dataclass_fields__}
+        rest = {key: entry[key] for key in ("seen", "missed", "connections")}
+        found.append({"target": target, **rest})
+    return found
+
+
+def _naive(value: object) -> bool:
+    """Whether any time in *value* has no zone."""
+    if isinstance(value, datetime):
+        return value.tzinfo is None
+    if is_dataclass(value):
+        return any(_naive(getattr(value, part.name)) for part in fields(value))
+    if isinstance(value, Mapping):
+        return any(_naive(part) for part in value.values())
+    return isinstance(value, (tuple, list)) and any(_naive(part) for part in value)
 
 
 def _look(look: Look) -> dict[str, Any]:
@@ -121,17 +169,12 @@ def _look(look: Look) -> dict[str, Any]:
     }
 
 
-def _unlook(entry: dict[str, Any]) -> Look:
-    target = {key: entry[key] for key in Target.__dataclass_fields__}
-    return Look(
-        target=_adapter(Target).validate_python(target),
-        seen={
-            kind: _adapter(SUBJECTS[kind]).validate_python(seen)
-            for kind, seen in entry["seen"].items()
-        },
-        missed=tuple(_adapter(Missed).validate_python(missed) for missed in entry["missed"]),
-        connections=int(entry["connections"]),
-    )
+def _unlook(entry: _Entry) -> Look:
+    for subject in entry.seen:
+        if subject not in SUBJECTS:
+            raise _BrokenError(f"no such subject as {subject[:40]!r}")
+    seen = {kind: _adapter(SUBJECTS[kind]).validate_python(it) for kind, it in entry.seen.items()}
+    return Look(entry.target, seen, entry.missed, entry.connections)
 
 
 @cache

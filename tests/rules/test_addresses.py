@@ -88,33 +88,28 @@ def test_an_address_at_which_nothing_was_seen() -> None:
 
 
 def test_what_is_not_known_at_one_address_is_no_difference() -> None:
-    # BUG: "TLS 1.1: unknown" against "TLS 1.1: refused" is called a difference (a false fail).
     assert compared(tls(versions=versions(TLS_1_1=U))) is OPEN
 
 
 def test_suites_that_are_unsettled_at_one_address_are_no_difference() -> None:
-    # BUG: a false fail.
     good = tls_observation().suites
     left = {V12: Names(suites=good[V12][1:]), V13: Names()}
     assert compared(tls(suites={**good, V12: good[V12][:1]}, unknown=left)) is OPEN
 
 
 def test_nothing_known_at_either_address_is_no_agreement() -> None:
-    # BUG: a false pass.
     blank = [good_look(address=a, tls=blank_tls()) for a in (ONE, OTHER)]
     assert compared(blank[1], blank[0]) is OPEN
 
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.REFUSED])
 def test_a_version_open_at_both_is_open_whatever_the_others_say(state: State) -> None:
-    # BUG: a false pass.
     open_at_both = {"versions": versions(TLS_1_1=U, TLS_1_0=state)}
     one = good_look(address=ONE, tls=tls_observation(**open_at_both))
     assert compared(tls(**open_at_both), one) is OPEN
 
 
 def test_a_certificate_that_was_not_seen_at_one_address_is_no_agreement() -> None:
-    # BUG: a false pass.
     whole = good_look(address=OTHER)
     seen = {"tls": whole.seen["tls"]}
     partly = Look(whole.target, seen, (Missed("certificate", Reason.TIMEOUT),))
@@ -122,7 +117,6 @@ def test_a_certificate_that_was_not_seen_at_one_address_is_no_agreement() -> Non
 
 
 def test_a_second_certificate_that_was_not_looked_at_is_no_difference() -> None:
-    # BUG: a false fail.
     certificate = good_look(address=ONE).seen["certificate"]
     two = observation(chain({"sha256": "d" * 64}), chain({"sha256": "e" * 64}))
     one = observation(chain({"sha256": "d" * 64}), unseen=("ECDSA",))

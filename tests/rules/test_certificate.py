@@ -223,7 +223,8 @@ ROWS: list[tuple[Rule[Any], CertificateObservation, Verdict]] = [
     (rules.revocation, SKEWED, OPEN),
     (rules.key_reuse, observation(), PASS),
     (rules.key_reuse, observation(key_shared_with=("other.example:443",)), FAIL),
-    (rules.key_reuse, observation(key_shared_with=None), OPEN),
+    (rules.key_reuse, observation(key_shared_with=None), NONE),
+    (rules.key_reuse, observation(unseen=("RSA",)), OPEN),
 ]
 
 

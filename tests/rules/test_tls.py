@@ -295,7 +295,6 @@ def test_every_rule_has_a_row_for_each_outcome() -> None:
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_nothing_known_is_unknown(rule: Rule[Any]) -> None:
-    # BUG: tls.equal-nodes passes and tls.encrypt-then-mac is not_applicable.
     assert verdict(rule, blank_tls()) is OPEN
 
 
@@ -439,7 +438,6 @@ def with_name(less: TlsObservation, version: Version, dimension: str, name: str)
 @settings(max_examples=250)
 @given(anything())
 def test_a_pass_holds_whatever_the_open_matters_turn_out_to_be(seen: TlsObservation) -> None:
-    # BUG: tls.suite-order passes while suites of another level are unsettled.
     passed = [id for id, rule in RULES.items() if verdict(rule, seen) is PASS]
     for truth in truths(seen):
         for id in passed:
@@ -451,7 +449,6 @@ def test_a_pass_holds_whatever_the_open_matters_turn_out_to_be(seen: TlsObservat
 
 def test_a_version_of_which_nothing_was_seen_passes_no_list() -> None:
     """TLS 1.2 accepted, and neither a suite nor anything open of it."""
-    # BUG: everything that goes through what was accepted passes.
     seen = one(
         **{d: {V13: names[V13]} for d, names in ACCEPTED.items()},
         unknown={V13: Names()},
@@ -463,7 +460,6 @@ def test_a_version_of_which_nothing_was_seen_passes_no_list() -> None:
 
 def test_versions_that_are_not_there_are_not_refused() -> None:
     """A scan file that lacks a version proves nothing of it."""
-    # BUG: a version without an entry counts as refused.
     seen = one(versions={V12: A, V13: A})
     for rule in (rules.versions, rules.deprecated_versions, rules.fallback_scsv):
         assert verdict(rule, seen) in (OPEN, PASS if rule is rules.fallback_scsv else OPEN)
@@ -471,19 +467,16 @@ def test_versions_that_are_not_there_are_not_refused() -> None:
 
 def test_the_prime_of_every_suite_counts() -> None:
     """Export suites have a prime of their own, of 512 bits."""
-    # BUG: one prime seen hides that the other suite's was not.
     seen = one(suites=suites(DHE, DHE_EXPORT), dh=dhe())
     assert verdict(rules.dh_parameters, seen) is OPEN
 
 
 def test_an_order_with_unsettled_suites_is_open() -> None:
-    # BUG: passes.
     seen = one(suites={**ACCEPTED["suites"], V12: (GCM128,)}, **unsettled(s=(GCM256,)))
     assert verdict(rules.suite_order, seen) is OPEN
 
 
 def test_cbc_in_a_version_that_is_open_is_not_ruled_out() -> None:
-    # BUG: not_applicable.
     assert verdict(rules.encrypt_then_mac, one(versions=versions(TLS_1_1=U))) is OPEN
 
 
@@ -493,13 +486,11 @@ def test_cbc_in_a_version_that_is_open_is_not_ruled_out() -> None:
 def test_tickets_of_tls_1_3_are_not_ruled_out_by_the_extension_of_tls_1_2(
     seen: TlsObservation,
 ) -> None:
-    # BUG: not_applicable ("no session tickets are given"), whatever the child saw or did not see.
     seen = but(seen, deep=but(seen.deep, resumption_tickets=U) if seen.deep else None)
     assert verdict(rules.ticket_lifetime, seen) is OPEN
 
 
 def test_tickets_of_tls_1_3_are_not_ruled_out_where_tls_1_2_gives_none() -> None:
-    # BUG: not_applicable.
     seen = one(session_tickets=R, ticket_lifetime=None, deep=None)
     assert verdict(rules.ticket_lifetime, seen) is OPEN
 

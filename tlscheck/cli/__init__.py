@@ -67,7 +67,7 @@ def main() -> None:
     try:
         tlscheck.main(prog_name="tlscheck", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"tlscheck: {' '.join(error.format_message().split())}", err=True)
         sys.exit(2)
     except TlscheckError as error:
         click.echo(f"tlscheck: {' '.join(str(error).split())}", err=True)

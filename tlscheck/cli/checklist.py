@@ -10,6 +10,7 @@ from tlscheck.errors import ChecklistError
 
 
 @click.group(help=_("The checklists: items, how far a look reaches, what decides them."))
+@options.language
 def checklist() -> None:
     """Checklists."""
 

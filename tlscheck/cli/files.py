@@ -44,6 +44,19 @@ def write(data: bytes, path: str | None) -> None:
         ) from None
 
 
+def check(path: str | None) -> None:
+    """Whether *path* can be written, known before the work is done. OutputError."""
+    if path in (None, "-"):
+        return
+    target = Path(str(path)).resolve()
+    if target.is_dir():
+        raise OutputError(f"{path}: is a folder; give a file")
+    if not target.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {target.parent}; make it first")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise OutputError(f"{path}: cannot be written; give another file")
+
+
 def read(path: str) -> bytes:
     """What is in *path*. OutputError."""
     try:

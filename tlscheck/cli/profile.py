@@ -9,6 +9,7 @@ from tlscheck.cli.words import LANGUAGE, _
 
 
 @click.group(help=_("The profiles: what is wanted, and where that comes from."))
+@options.language
 def profile() -> None:
     """Profiles."""
 

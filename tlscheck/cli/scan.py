@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscheck.cli import options
-from tlscheck.cli.files import read, write
+from tlscheck.cli.files import check, read, write
 from tlscheck.cli.judge import render
 from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
@@ -101,13 +102,15 @@ def scan(
         identity_files=(
             (Path(client_cert), Path(client_key)) if client_cert and client_key else None
         ),
-        ca_file=read(ca_file) if ca_file else None,
+        ca_file=_authorities(ca_file) if ca_file else None,
         cross_check=cross_check,
         connect_seconds=settings.budgets.connect,
         target_seconds=settings.budgets.target,
         at_once=settings.budgets.parallel,
     )
     profiles.load(name)
+    check(save)
+    check(output)
     if plan:
         for line in asyncio.run(_plan(order)):
             click.echo(line)
@@ -125,10 +128,24 @@ def _subjects(only: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
     if only is None:
         return known
     asked = tuple(part.strip() for part in only.split(",") if part.strip())
+    if not asked:
+        raise ConfigError(f"--only {only!r}: no subject; there are {', '.join(known)}")
     for subject in asked:
         if subject not in known:
             raise ConfigError(f"--only {subject}: no such subject; there are {', '.join(known)}")
     return asked
+
+
+def _authorities(path: str) -> bytes:
+    """The certificates in *path*, PEM. ConfigError."""
+    from cryptography import x509
+
+    data = read(path)
+    try:
+        x509.load_pem_x509_certificates(data)
+    except ValueError:
+        raise ConfigError(f"--ca-file {path}: no certificate in PEM form; give one") from None
+    return data
 
 
 def _override(text: str) -> tuple[tuple[str, int], str]:
@@ -138,7 +155,10 @@ def _override(text: str) -> tuple[tuple[str, int], str]:
         raise ConfigError(
             f"--resolve {text}: give HOST:PORT:ADDR, as clinic.example.jp:443:192.0.2.1"
         )
-    return (host.lower(), int(port)), address.strip("[]")
+    try:
+        return (host.lower(), int(port)), str(ipaddress.ip_address(address.strip("[]")))
+    except ValueError:
+        raise ConfigError(f"--resolve {text}: {address} is no address; give one") from None
 
 
 async def _plan(order: Order) -> list[str]:

@@ -181,10 +181,17 @@ class Knowledge:
         return True if self.controlled(e) else None
 
     def controlled(self, e: Exchange) -> bool:
-        """Whether a hello with all the suites of *e* among others was answered.
+        """Whether hellos with all the suites and hybrid groups of *e* among others were answered.
 
         Else what refuses might be a filter that dislikes one of them, not the server.
         """
+        long = hybrids(e)
+        return self.suites_controlled(e) and (
+            not long or any(long <= hybrids(x) for x in self.answered)
+        )
+
+    def suites_controlled(self, e: Exchange) -> bool:
+        """Whether a hello with all the suites of *e* among others was answered."""
         suites = set(e.suites)
         return e.is_ssl2 or any(suites <= set(x.suites) for x in self.answered)
 
@@ -295,8 +302,7 @@ class Knowledge:
             if not self._counts(e, claimed):
                 continue
             if version is Version.TLS_1_3:
-                kinds = {GROUP_BY_NAME[name].kind for name in e.groups}
-                if not kinds & {"hybrid", "kem"}:
+                if not hybrids(e):
                     return True
             elif e.flight.fatal == _PROTOCOL_VERSION or not any(_finite(n) for n in e.suites):
                 return True
@@ -560,10 +566,8 @@ class Knowledge:
         exchange = e.flight.key_exchange
         if not exchange or not exchange.prime or e.version is not Version.TLS_1_2:
             return ""
-        if int.from_bytes(exchange.prime) == int.from_bytes(self.own_prime):
-            if not self._finite_strict:
-                return ""
-        elif not self.own_prime:
+        own = int.from_bytes(self.own_prime)
+        if not self._finite_strict and own in (0, int.from_bytes(exchange.prime)):
             return ""
         name = ffdhe_name(exchange.prime)
         return name if name in e.groups else ""
@@ -574,7 +578,9 @@ class Knowledge:
         if not exchange or not exchange.prime or not self.own_prime:
             return ()
         own = int.from_bytes(exchange.prime) == int.from_bytes(self.own_prime)
-        return e.groups if own and ffdhe_name(exchange.prime) not in e.groups else ()
+        if not own or ffdhe_name(exchange.prime) in e.groups:
+            return ()
+        return tuple(name for name in e.groups if GROUP_BY_NAME[name].kind == "ff")
 
 
 FINITE_CONTROL = 0x01F0
@@ -594,6 +600,11 @@ def _finite(name: str) -> bool:
 def finite_control(e: Exchange) -> bool:
     """Whether *e* offers nothing but the control group of RFC 7919."""
     return e.group_codes == (FINITE_CONTROL,)
+
+
+def hybrids(e: Exchange) -> frozenset[str]:
+    """The post-quantum groups that *e* offers: some filters drop hellos with them."""
+    return frozenset(n for n in e.groups if GROUP_BY_NAME[n].kind in ("hybrid", "kem"))
 
 
 def ffdhe_name(prime: bytes) -> str:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from tlscheck.model import Place, Reason, State
 from tlscheck.net import Net, NetError, Stream, now
 from tlscheck.observations.exchange import End, Exchange, Outcome
-from tlscheck.observations.knowledge import Knowledge
+from tlscheck.observations.knowledge import Knowledge, hybrids
 from tlscheck.probes.questions import LADDER, Asker, Question, first, plan
 from tlscheck.wire.answer import FlightReader
 from tlscheck.wire.hello import ClientHello, Content, Extension, record
@@ -143,7 +143,9 @@ class Engine:
         lane = self.net.lane(self.place.address)
         while True:
             before = len(self.exchanges)
-            ask = replace(ask, shares=ask.shares or self._needs_shares())
+            ask = replace(
+                ask, shares=ask.shares or self._needs_shares(), hybrids=self._takes_hybrids()
+            )
             todo = plan(self.known, ask)
             if not todo.questions:
                 return Stop.DONE
@@ -168,6 +170,13 @@ class Engine:
             and self.known.version(Version.TLS_1_3) is State.ACCEPTED
             and all(e.outcome is not Outcome.ANSWERED for e in empty)
         )
+
+    def _takes_hybrids(self) -> bool:
+        """Whether hellos with post-quantum groups get through, as far as is known."""
+        modern = [e for e in self.exchanges if e.most is Version.TLS_1_3 or e.most is None]
+        long = [e for e in modern if hybrids(e)]
+        through = any(e.outcome in (Outcome.ANSWERED, Outcome.REFUSED) for e in long)
+        return through or not any(e.outcome is Outcome.ANSWERED for e in modern)
 
     # -- health -----------------------------------------------------------------------------------
 

@@ -145,6 +145,8 @@ class Asker:
     shape: Shape = LADDER[0]
     shares: bool = False
     """The server refuses an empty key_share: send a real one always."""
+    hybrids: bool = True
+    """Offer post-quantum groups; not where whatever has them is stopped on the way."""
 
     def browser(self) -> Question:
         """A hello shaped like a mainstream browser's: first canary, and test for filters."""
@@ -326,8 +328,8 @@ def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
 def first(version: Version, ask: Asker) -> Question:
     """The first question for *version* in the asker's shape: as many suites as it may have.
 
-    The full one carries the suites of TLS 1.3 along, which mean nothing there: answered, it shows
-    that no filter dislikes any of them.
+    The full one carries the suites and hybrid groups of TLS 1.3 along, which mean nothing there:
+    answered, it shows that no filter dislikes any of them.
     """
     suites = _weak_first(candidates(version, SUITE))
     by_code = {SUITE_BY_NAME[name].code: name for name in suites}
@@ -337,9 +339,10 @@ def first(version: Version, ask: Asker) -> Question:
     elif ask.shape is not LADDER[0]:
         rest = [name for name in reversed(suites) if name not in common]
         suites = [*common, *rest][: ask.shape.most_suites]
-    elif version is Version.TLS_1_2:
-        suites = [*suites, *candidates(Version.TLS_1_3, SUITE)]
     groups, schemes = _full_groups(ask, version), _schemes(ask, version)
+    if ask.shape is LADDER[0] and version is Version.TLS_1_2:
+        suites = [*suites, *candidates(Version.TLS_1_3, SUITE)]
+        groups = [*groups, *(g for g in candidates(Version.TLS_1_3, GROUP) if _hybrid(g))]
     return ask.classic(version, suites, groups, schemes, about="versions")
 
 
@@ -356,7 +359,7 @@ def _controls(known: Knowledge, ask: Asker) -> Iterator[Question]:
         for e in known.own
         if e.outcome not in (Outcome.ANSWERED, Outcome.SILENT, Outcome.UNCONNECTED)
         and e.suites
-        and not known.controlled(e)
+        and not known.suites_controlled(e)
     }
     if ask.shape is LADDER[0] and lists:
         lists = {frozenset(name for some in lists for name in some)}
@@ -402,7 +405,7 @@ def _modern_whole(known: Knowledge, ask: Asker) -> Iterator[Question]:
     """All of TLS 1.3, and once more without the long hybrid groups that some filters dislike."""
     version = Version.TLS_1_3
     suites, groups = _weak_first(candidates(version, SUITE)), _weak_groups(version)
-    plain = [g for g in groups if GROUP_BY_NAME[g].kind in ("ec", "ff")]
+    plain = [g for g in groups if not _hybrid(g)]
     for some, of in ((suites, groups), (suites[::-1], plain)):
         yield ask.modern(some, of, _schemes(ask, version), shares=_REAL_SHARES, about="versions")
 
@@ -564,7 +567,7 @@ def _modern(known: Knowledge, ask: Asker) -> Iterator[Question]:
     if turn < 1:
         question = ask.modern(
             _turned(_open(known, version, SUITE, _weak_first), turn),
-            _turned(_open(known, version, GROUP, _weak_group_order), turn) or full_groups,
+            [g for g in full_groups if g not in known.accepted(version, GROUP)] or full_groups,
             full_schemes,
         )
         if _unasked(known, question):
@@ -580,7 +583,7 @@ def _modern(known: Knowledge, ask: Asker) -> Iterator[Question]:
 def _modern_groups(known: Knowledge, ask: Asker, turn: int) -> Iterator[Question]:
     version = Version.TLS_1_3
     suites = _turned(_weak_first(known.accepted(version, SUITE)), turn)
-    groups = _left(known, version, GROUP)
+    groups = [g for g in _left(known, version, GROUP) if ask.hybrids or not _hybrid(g)]
     plausible = [g for g in groups if g in _PLAUSIBLE]
     untried = _untried_schemes(known)
     found = len(known.accepted(version, GROUP))
@@ -780,8 +783,12 @@ def _weak_groups(version: Version) -> list[str]:
 
 
 def _full_groups(ask: Asker, version: Version) -> list[str]:
-    names = _weak_groups(version)
+    names = [n for n in _weak_groups(version) if ask.hybrids or not _hybrid(n)]
     return [n for n in names if n in _PLAUSIBLE] if ask.shape.plain else names
+
+
+def _hybrid(group: str) -> bool:
+    return GROUP_BY_NAME[group].kind in ("hybrid", "kem")
 
 
 def _elliptic(groups: Sequence[str]) -> list[str]:

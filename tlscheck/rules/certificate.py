@@ -143,6 +143,8 @@ class Distrusted:
     """Organisations whose CAs are no longer trusted by those who run the stores."""
 
     organisations: frozenset[str]
+    open: frozenset[str] = frozenset()
+    """Those whom only some have given up."""
 
 
 @rule("CA/Browser Forum Baseline Requirements")
@@ -154,6 +156,7 @@ def distrusted_issuer(seen: CertificateObservation, want: Distrusted) -> Problem
     """
     yield from _unseen(seen)
     distrusted = {_normal(name) for name in want.organisations}
+    doubted = {_normal(name) for name in want.open}
     for chain in seen.asked():
         there = (*chain.certificates, *chain.way)
         names = {name for c in there for name in (c.organisation, c.issuer_organisation) if name}
@@ -161,6 +164,13 @@ def distrusted_issuer(seen: CertificateObservation, want: Distrusted) -> Problem
             if _normal(name) in distrusted:
                 yield Problem(
                     "distrusted", "the CA {organisation} is in the path", organisation=name
+                )
+            elif _normal(name) in doubted:
+                yield Open(
+                    "doubted",
+                    "the CA {organisation} is in the path; only some browsers have given it up",
+                    cause="open_question",
+                    organisation=name,
                 )
         if _open_end(chain) or any(_unread(c, "names") for c in there):
             yield _path_unknown(chain)
@@ -372,7 +382,7 @@ def key_curves(seen: CertificateObservation, want: KeyCurves) -> Problems:
     P-256 or P-384 and have a new certificate issued for it.
     """
     chains = seen.asked()
-    if not seen.unseen and all(c.leaf.key and not c.leaf.curve for c in chains):
+    if _all_seen(seen) and all(c.leaf.key and not c.leaf.curve for c in chains):
         raise NotApplicable("no_curve", "no certificate has an elliptic-curve key")
     yield from _unseen(seen)
     for chain in chains:
@@ -487,7 +497,7 @@ def transparency(seen: CertificateObservation, want: Transparency) -> Problems:
     into the certificate unless told otherwise: have it issued anew without that choice.
     """
     chains = seen.asked()
-    if not seen.unseen and all(c.trust and _private(c) for c in chains):
+    if _all_seen(seen) and all(c.trust and _private(c) for c in chains):
         raise NotApplicable("private", "the logs take only certificates of public CAs")
     yield from _unseen(seen)
     for one in chains:
@@ -522,7 +532,7 @@ def stapling(seen: CertificateObservation) -> Problems:
     and a ``resolver``; Apache: ``SSLUseStapling on`` with ``SSLStaplingCache``.
     """
     judged = [c for c in seen.asked() if _is_staplable(c.leaf)]
-    if not judged and not seen.unseen:
+    if not judged and _all_seen(seen):
         raise NotApplicable("no_responder", "the certificate names no OCSP responder")
     yield from _unseen(seen)
     for one in judged:
@@ -565,12 +575,7 @@ def revocation(seen: CertificateObservation) -> Problems:
     refuse it at once, others days later. Make a new key, have a new certificate issued for it and
     install it now; then find out from the CA why.
     """
-    if (
-        seen.asked()
-        and not seen.unseen
-        and not seen.maybe_more
-        and all(_sourceless(one) for one in seen.asked())
-    ):
+    if _all_seen(seen) and all(_sourceless(one) for one in seen.asked()):
         raise NotApplicable(
             "no_source", "the certificates of this private CA name no source of revocation data"
         )
@@ -621,13 +626,22 @@ def key_reuse(seen: CertificateObservation) -> Problems:
     came with a device is known to everybody who has the device. Make a key for each service on the
     machine that uses it, and a new one for each renewal.
     """
-    if seen.key_shared_with is None:
-        yield Open("not_compared", "the key was not compared with others", cause=Reason.NOT_ASKED)
+    unread = [_unreadable(one) for one in seen.asked() if _unread(one.leaf, "key")]
+    if seen.key_shared_with is None and _all_seen(seen) and not unread:
+        raise NotApplicable("alone", "no other target was looked at")
+    yield from (*_unseen(seen), *unread)
     for target in seen.key_shared_with or ():
         yield Problem("shared", "{target} has the same key", target=target)
 
 
+def _all_seen(seen: CertificateObservation) -> bool:
+    """Whether no certificate can be missing."""
+    return not list(_unseen(seen))
+
+
 def _unseen(seen: CertificateObservation) -> Iterator[Evidence]:
+    if not any(chain.certificates for chain in seen.asked()):
+        yield Open("none", "no certificate was seen")
     if seen.maybe_more:
         yield Open("maybe_more", "not settled whether the server has other certificates as well")
     for key in seen.unseen:
