@@ -44,7 +44,7 @@ test: $(STAMP) servers
 	$(BIN)/pytest -n $(JOBS) -q -rs -m "not slow and not online"
 	$(BIN)/pytest -n $(JOBS) -q -rs -m "slow and not online"
 
-bench: $(STAMP)
+bench: $(STAMP) servers
 	$(BIN)/python bench/bench.py
 
 # Both locks carry hashes and no host names; run.lock is the part that the program needs to run.
