@@ -112,7 +112,6 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], said: str, mistake: M
     assert said in line
 
 
-# BUG: click prints its usage first: four lines.
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -132,12 +131,10 @@ def test_a_mistake_that_click_finds_is_one_line_too(
 
 
 def test_nothing_to_look_at_is_a_mistake(mistake: Mistake) -> None:
-    # BUG: contacts the target, says nothing of it, and ends with 3.
     assert "--only" in mistake("scan", f"127.0.0.1:{free_port()}", "--only", ",")
 
 
 def test_an_address_that_is_none_is_a_mistake(mistake: Mistake) -> None:
-    # BUG: the name is looked up instead.
     assert "--resolve" in mistake("scan", "a.example", "--resolve", "a.example:443:not an address")
 
 
@@ -147,7 +144,6 @@ def test_a_ca_file_without_a_ca_is_a_mistake(
 ) -> None:
     path = tmp_path / "ca.pem"
     path.write_bytes(content)
-    # BUG: found out only when a chain is checked, if at all; the run ends as if nothing were wrong.
     assert str(path) in mistake("scan", f"127.0.0.1:{free_port()}", "--ca-file", str(path))
 
 
@@ -165,7 +161,6 @@ def test_an_output_that_cannot_be_written(saved: Path, tmp_path: Path, mistake: 
 def test_an_output_that_cannot_be_written_is_known_before_anybody_is_contacted(
     tmp_path: Path, mistake: Mistake
 ) -> None:
-    # BUG: the look is made, and what it gave is lost.
     with listening() as (port, came):
         for option in "-o", "--save":
             mistake("scan", f"127.0.0.1:{port}", option, str(tmp_path / "no" / "such"))
@@ -184,7 +179,6 @@ HELP = [
 ]
 
 
-# BUG: `tlscheck profile --help --lang ja` and the same of checklist: no such option.
 @pytest.mark.parametrize("command", HELP, ids=" ".join)
 def test_help_in_both_languages(command: tuple[str, ...]) -> None:
     english = tlscheck(*command, "--help")

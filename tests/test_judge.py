@@ -138,7 +138,6 @@ def test_what_is_open_besides_stays_open(own_profile: Any) -> None:
 
 def test_a_failure_and_something_unseen_under_an_unverified_wish(own_profile: Any) -> None:
     """What could not be looked at still counts for the exit code."""
-    # BUG: all evidence becomes notes, so that only the open question is left and the exit code 0.
     text = UNVERIFIED.replace("early-data", "versions") + 'allow = ["TLS 1.3"]\n'
     seen = make.tls_observation(versions=make.versions(TLS_1_1=U))
     only = {"tls": seen}
@@ -277,7 +276,6 @@ def test_two_names_are_no_interception() -> None:
         ("a.clinic.or.jp", "b.clinic.or.jp", "c.clinic.or.jp"),
         ("192.0.2.1", "192.0.2.2", "192.0.2.3"),
         ("one", "two", "three"),
-        # BUG: two labels of a domain right below a country's are told apart by the third.
         ("www.clinic.jp", "mail.clinic.jp", "app.clinic.jp"),
         ("www.clinic.tokyo.jp", "mail.clinic.tokyo.jp", "clinic.tokyo.jp"),
     ],
@@ -298,7 +296,6 @@ def test_one_public_issuer_is_none() -> None:
 
 def test_a_ca_that_was_given_is_no_interception() -> None:
     """Whoever names a private CA with --ca-file expects its certificates."""
-    # BUG: three clinics of one private CA are called intercepted.
     looks = [
         good_look(
             host,
@@ -311,7 +308,6 @@ def test_a_ca_that_was_given_is_no_interception() -> None:
 
 def test_one_public_certificate_for_several_names_is_no_interception() -> None:
     """Nothing in between has a publicly trusted certificate: a CDN's or a provider's has."""
-    # BUG: called intercepted.
     looks = [
         replace(look, seen={**look.seen, "certificate": replace(seen, asked_name=host)})
         for host in HOSTS
@@ -322,7 +318,6 @@ def test_one_public_certificate_for_several_names_is_no_interception() -> None:
 
 
 def test_keys_that_could_not_be_read_are_not_one_key() -> None:
-    # BUG: an empty digest counts as a key.
     looks = shown(*HOSTS)
     unread = []
     for look in looks:
@@ -407,7 +402,6 @@ def test_nobody_answered() -> None:
 
 def test_a_target_without_a_word_is_not_passed_over() -> None:
     """One target is good, and of the other there is nothing at all, not even why."""
-    # BUG: 0, although the second was asked and nothing was seen of it.
     silent = Look(make.endpoint("b.example"), {}, ())
     assert judging.exit_code(judged(good_look(), silent)) == 3
 

@@ -339,7 +339,6 @@ def test_a_mistake_of_our_own_costs_one_target(
     report = judged(f"localhost:{free_port()}", good)
     bad, fine = report.scan.looks
     assert set(reasons(bad).values()) == {Reason.BUG}
-    # BUG: an endpoint is said to have missed `addresses`, which is a matter of names.
     assert set(reasons(bad)) == {"tls", "certificate", "http"}
     assert fine.missed == ()
 
@@ -374,14 +373,12 @@ def test_one_key_for_two_names(nginx: Start, identity: Identity) -> None:
 def test_one_certificate_for_two_names(
     nginx: Start, identity: Identity, names: tuple[str, ...]
 ) -> None:
-    # BUG: two hosts of one wildcard certificate are said to share a key without relation.
     targets, resolve = two_names(nginx, identity, *names)
     assert shared(look(*targets, resolve=resolve, **SUBJECTS)) == [(), ()]
 
 
 def test_one_target_alone_was_compared_with_none(nginx: Start) -> None:
     """ "The key of the certificate is not used elsewhere": nothing else was looked at."""
-    # BUG: a false pass of certificate.key-reuse.
     report = judged(nginx(STRICT), **SUBJECTS)
     assert verdicts(report)["certificate.key-reuse"] is not PASS
 
@@ -447,9 +444,6 @@ def test_the_truth_is_as_good_and_as_bad_as_meant(truth: Truth) -> None:
     assert count(FAIL) < 8 or count(FAIL) > 12
 
 
-# BUG (ban-2): only one of two certificates was seen, and certificate.key-curves, like
-# certificate.transparency and certificate.stapling, does not ask `maybe_more` before it is
-# not_applicable.
 LIMITS: dict[str, dict[str, Any]] = {
     **{f"ban-{n}": {"ban_after": n} for n in (1, 2, 3, 6, 12, 24)},
     "ban-6-fin": {"ban_after": 6, "ban": "fin"},

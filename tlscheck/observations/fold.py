@@ -44,7 +44,7 @@ def fold(exchanges: Iterable[Exchange], at: datetime, rung: str) -> TlsObservati
     orders: dict[Version, Order] = {
         v: order(known, v) for v in accepted if v is not Version.SSL_2_0
     }
-    modern_only = accepted == [Version.TLS_1_3]
+    modern_only = accepted == [Version.TLS_1_3] and State.UNKNOWN not in versions.values()
     return TlsObservation(
         at=at,
         versions=versions,

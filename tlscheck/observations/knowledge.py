@@ -434,7 +434,8 @@ class Knowledge:
                 counts = self.full_groups(e, version) and self.full_schemes(e, version)
                 counts = counts and (version is not Version.TLS_1_3 or self._versed(e))
             case "groups":
-                counts = self.full_schemes(e, version) and self._groups_matter(e, version)
+                names = self._refused_groups(e, version)
+                counts = self.full_schemes(e, version)
                 counts = counts and (version is not Version.TLS_1_3 or self._versed(e))
             case _ if version is Version.TLS_1_3:
                 shares = set(e.hello.shares)
@@ -474,21 +475,23 @@ class Knowledge:
         }
         return bool(accepted) and set(e.suites) >= accepted
 
-    def _groups_matter(self, e: Exchange, version: Version) -> bool:
-        """Whether the refusal *e* of groups can be about the groups.
+    def _refused_groups(self, e: Exchange, version: Version) -> tuple[str, ...]:
+        """The groups that the refusal *e* can be about.
 
         In TLS 1.2 and before, DHE and RSA suites ignore the groups (but for RFC 7919), and an
         ECDSA certificate is unusable for a client that does not list its curve.
         """
         accepted = self._accepted_counts(version, SUITE)
         if version is Version.TLS_1_3:
-            return bool(accepted) and set(e.suites) >= set(accepted)
-        kinds = [SUITE_BY_NAME[name] for name in accepted if name in e.suites]
-        if self.finite_negotiated and any(s.finite for s in kinds):
-            return all(s.finite for s in kinds)
-        return any(s.elliptic and s.authentication != "ECDSA" for s in kinds) and all(
-            s.elliptic for s in (SUITE_BY_NAME[name] for name in e.suites)
-        )
+            return e.groups if accepted and set(e.suites) >= set(accepted) else ()
+        kind = ""
+        offered = [SUITE_BY_NAME[name] for name in e.suites]
+        useful = [s for s in offered if accepted[s.name]]
+        if useful and all(s.finite for s in offered) and self.finite_negotiated:
+            kind = "ff"
+        elif all(s.elliptic for s in offered) and any(s.authentication != "ECDSA" for s in useful):
+            kind = "ec"
+        return tuple(name for name in e.groups if GROUP_BY_NAME[name].kind == kind)
 
     def _passed_over_groups(self, e: Exchange, version: Version) -> tuple[str, ...]:
         """With an ECDSA certificate only: the groups that the server did not choose.

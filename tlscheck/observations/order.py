@@ -6,7 +6,7 @@ import itertools
 
 from tlscheck.model import State
 from tlscheck.observations.exchange import Exchange
-from tlscheck.observations.knowledge import GROUP, SUITE, Knowledge
+from tlscheck.observations.knowledge import GROUP, SUITE, Knowledge, finite_groups
 from tlscheck.observations.tls import Chooser, Order
 from tlscheck.wire.registry import SUITE_BY_NAME, Version
 
@@ -122,9 +122,12 @@ def _choices(
             continue
         if (dimension == GROUP and e.hello.shares) or not _free(known, e, version):
             continue
-        chosen = e.suite if dimension == SUITE else e.group
+        offered, chosen = (e.suites, e.suite) if dimension == SUITE else (e.groups, e.group)
+        if dimension == SUITE and known.finite_negotiated and finite_groups(e):
+            # DHE may have been passed over for want of a group.
+            offered = tuple(n for n in offered if n == chosen or not SUITE_BY_NAME[n].finite)
         if chosen:
-            found.append((getattr(e, dimension), chosen))
+            found.append((offered, chosen))
     return found
 
 

@@ -25,6 +25,7 @@ from tlscheck.observations.certificate import (
     Staple,
     attempt,
 )
+from tlscheck.text import _N
 
 SLACK = timedelta(minutes=5)
 """How far clocks may differ."""
@@ -57,7 +58,7 @@ def answered(leaf: bytes, seen: Staple, at: datetime, source: str) -> Revocation
 def not_current(seen: Staple, at: datetime) -> str:
     """Why *seen* is out of date at the moment *at*, empty if it is not."""
     if seen.this_update and seen.this_update > at + SLACK:
-        return f"from the future: {seen.this_update.isoformat()}"
+        return f"{_N('from the future')}: {seen.this_update.isoformat()}"
     end = seen.next_update or (seen.this_update and seen.this_update + LONGEST)
     if end and end < at - SLACK:
         return f"out of date since {end.isoformat()}"
@@ -84,7 +85,7 @@ def crl(data: bytes, leaf: bytes, issuer: bytes, url: str, at: datetime) -> Revo
         warnings.simplefilter("ignore")
         standing, detail = attempt(partial(_crl, data, leaf, issuer, url, at)) or (
             Standing.UNKNOWN,
-            "unreadable",
+            _N("unreadable"),
         )
     return Revocation(sha256, standing, "crl", detail)
 
@@ -174,15 +175,15 @@ def _crl(data: bytes, leaf: bytes, issuer: bytes, url: str, at: datetime) -> tup
     cert, signer = (x509.load_der_x509_certificate(der) for der in (leaf, issuer))
     key = signer.public_key()
     if not isinstance(key, _CRL_KEYS) or revoked.issuer != cert.issuer:
-        return Standing.UNKNOWN, "the list is of another issuer"
+        return Standing.UNKNOWN, _N("the list is of another issuer")
     if cert.issuer != signer.subject or not revoked.is_signature_valid(key):
-        return Standing.UNKNOWN, "the signature is not the issuer's"
+        return Standing.UNKNOWN, _N("the signature is not the issuer's")
     if beside := _beside(revoked, cert, url):
         return Standing.UNKNOWN, beside
     if entry := revoked.get_revoked_certificate_by_serial_number(cert.serial_number):
         return Standing.REVOKED, f"since {entry.revocation_date_utc.date().isoformat()}"
     if revoked.next_update_utc is None or revoked.next_update_utc < at - SLACK:
-        return Standing.UNKNOWN, "the list is out of date"
+        return Standing.UNKNOWN, _N("the list is out of date")
     return Standing.GOOD, ""
 
 
@@ -199,10 +200,10 @@ def _beside(revoked: x509.CertificateRevocationList, cert: x509.Certificate, url
     if any(
         e.critical and isinstance(e.value, x509.UnrecognizedExtension) for e in revoked.extensions
     ):
-        return "the list has an unknown critical extension"
+        return _N("the list has an unknown critical extension")
     scopes = {type(e.value): e.value for e in revoked.extensions}
     if x509.DeltaCRLIndicator in scopes:
-        return "the list is a delta only"
+        return _N("the list is a delta only")
     scope = scopes.get(x509.IssuingDistributionPoint)
     if not isinstance(scope, x509.IssuingDistributionPoint):
         return ""
@@ -211,13 +212,13 @@ def _beside(revoked: x509.CertificateRevocationList, cert: x509.Certificate, url
     ]
     ca = _is_ca(cert)
     limits = {
-        "the list is of another part": bool(scope.full_name) and url not in names,
-        "the list is for other certificates": (scope.only_contains_user_certs and ca)
+        _N("the list is of another part"): bool(scope.full_name) and url not in names,
+        _N("the list is for other certificates"): (scope.only_contains_user_certs and ca)
         or (scope.only_contains_ca_certs and not ca)
         or scope.only_contains_attribute_certs,
-        "the list is of some reasons only": scope.only_some_reasons is not None,
-        "the list is an indirect one": scope.indirect_crl,
-        "the list is of a relative name": scope.relative_name is not None,
+        _N("the list is of some reasons only"): scope.only_some_reasons is not None,
+        _N("the list is an indirect one"): scope.indirect_crl,
+        _N("the list is of a relative name"): scope.relative_name is not None,
     }
     return next((why for why, so in limits.items() if so), "")
 

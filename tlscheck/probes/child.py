@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlscheck.model import Place, State
+from tlscheck.text import _N
 
 if TYPE_CHECKING:
     from sslyze.connection_helpers.tls_connection import SslConnection
@@ -134,7 +135,7 @@ def _load() -> str:
     try:
         import sslyze  # noqa: F401
     except Exception as error:  # noqa: BLE001 - whatever keeps it from loading
-        return f"sslyze cannot be loaded: {error!r}"
+        return f"{_N('sslyze cannot be loaded')}: {error!r}"
     return ""
 
 
@@ -431,7 +432,7 @@ def _digest(client: Any, received: bytes) -> bool:
 
 def _crossing(order: Order) -> Iterator[Said]:
     """Whether a session of the place is resumed on any of the other places."""
-    trouble = "" if order.sessions else "no session of the place could be had"
+    trouble = "" if order.sessions else _N("no session of the place could be had")
     for other in order.others:
         for session in order.sessions:
             try:

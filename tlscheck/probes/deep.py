@@ -23,6 +23,7 @@ from tlscheck.model import Missed, Place, Reason, State
 from tlscheck.net import Net
 from tlscheck.observations.tls import Deep, Demand, TlsObservation
 from tlscheck.probes.child import STARTTLS
+from tlscheck.text import _N
 from tlscheck.wire.registry import SUITE_BY_NAME, Version
 
 KIND = "tls.deep"
@@ -329,7 +330,7 @@ async def _asked(net: Net, order: dict[str, Any], timeout: float, child: Child |
                 order |= {"width": held, "gap": lane.gap}
                 heard = await child.ask(order, timeout)
     except OSError as error:
-        heard = _Heard(trouble=f"no child process: {error.strerror}")
+        heard = _Heard(trouble=f"{_N('no child process')}: {error.strerror}")
     for there in (place, *(Place(**other) for other in order["others"])):
         net.connections[there] += heard.connections[there.address, there.port]
     return heard
@@ -405,7 +406,7 @@ def _order(asked: DeepQuestions, names: list[str]) -> dict[str, Any]:
 
 
 def _answer(heard: _Heard, name: str) -> tuple[State, str]:
-    return heard.answers.get(name, (State.UNKNOWN, heard.trouble or "no answer"))
+    return heard.answers.get(name, (State.UNKNOWN, heard.trouble or _N("no answer")))
 
 
 def _doubted(
@@ -435,7 +436,7 @@ async def cross_check(
     asked = questions(place, seen, identity=identity)
     highest = Version.TLS_1_3 if asked.tls13 is State.ACCEPTED else asked.version
     if highest is None or (place.service not in STARTTLS and place.service not in _PLAIN):
-        why = f"sslyze cannot be asked about {place.service}" if highest else "no version known"
+        why = f"sslyze cannot be asked about {place.service}" if highest else _N("no version known")
         return CrossCheck((), (Missed("tls.cross_check", Reason.CHILD, why),), 0)
     order = _order(replace(asked, version=highest), ["suites"])
     heard = await _asked(net, order, timeout, None)

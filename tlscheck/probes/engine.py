@@ -74,7 +74,7 @@ class Engine:
                 if not await self._begin(ask):
                     return Stop.MUTE
                 ask = await self._settle_shape(ask)
-                if not await self._stay_healthy([]):
+                if any(_trouble(e) for e in self.exchanges) and not await self._recover():
                     return Stop.BANNED
                 await self.net.lane(self.place.address).widen()
                 self.heard(self.known)

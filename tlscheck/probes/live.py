@@ -72,13 +72,22 @@ def identity(chain: bytes, key: bytes) -> Identity:
         certificates = tuple(x509.load_pem_x509_certificates(chain))
         private = load_pem_private_key(key, password=None)
     except (*UNREADABLE, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"the client certificate or key cannot be read: {error}") from None
+        raise ConfigError(
+            "the client certificate or key cannot be read ({words}); give both in PEM form with"
+            " --client-cert and --client-key",
+            words=str(error),
+        ) from None
     match private:
         case rsa.RSAPrivateKey() | ec.EllipticCurvePrivateKey() | ed25519.Ed25519PrivateKey():
             if private.public_key() != certificates[0].public_key():
-                raise ConfigError("the client key does not belong to the client certificate")
+                raise ConfigError(
+                    "the client key does not belong to the client certificate; give its own with"
+                    " --client-key"
+                )
             return Identity(certificates, private)
-    raise ConfigError("the client key is neither RSA nor ECDSA nor Ed25519")
+    raise ConfigError(
+        "the client key is neither RSA nor ECDSA nor Ed25519; give one that is with --client-key"
+    )
 
 
 class Refused(NetError):  # noqa: N818 - an outcome, not an error

@@ -25,6 +25,7 @@ import certifi
 
 from tlscheck.model import Reason, State
 from tlscheck.observations.certificate import MOST_BYTES, MOST_CERTIFICATES, Trust
+from tlscheck.text import _N
 
 DEADLINE = 10.0
 """Seconds that the child has."""
@@ -114,7 +115,7 @@ def _texts(chain: Iterable[bytes]) -> list[str]:
 
 
 def _paths(answer: Mapping[str, Any], trouble: str, with_file: bool) -> Paths:
-    silent = Trust(State.UNKNOWN, f"{Reason.CHILD}: {trouble or 'no word of it'}")
+    silent = Trust(State.UNKNOWN, f"{Reason.CHILD}: {trouble or _N('no word of it')}")
 
     def trust(found: Mapping[str, Any] | None) -> Trust:
         if found is None:

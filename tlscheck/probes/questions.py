@@ -270,6 +270,8 @@ def plan(known: Knowledge, ask: Asker) -> Round:
     soft = {e.key for e in known.exchanges if e.outcome not in _HARD and not e.is_ssl2}
     for wanted in (_wanted, _finally):
         worth = [q for q in wanted(known, ask) if _worth_it(known, q)]
+        if wanted is _wanted and (not worth or len(worth) <= _ROOM <= len(known.exchanges)):
+            worth += [q for q in _meanwhile(known, ask) if _worth_it(known, q)]
         if calm := [q for q in worth if _key(q) not in soft]:
             return Round(_distinct(calm), last=wanted is _finally)
         if worth:
@@ -279,6 +281,8 @@ def plan(known: Knowledge, ask: Asker) -> Round:
     return Round(())
 
 
+_ROOM = 5
+"""Up to so many questions leave slots for what can be asked at any time, once a few were put."""
 _HARD = frozenset((Outcome.ANSWERED, Outcome.REFUSED, Outcome.FALLBACK))
 
 
@@ -318,7 +322,6 @@ def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
     for version in CLASSIC:
         if known.version(version) is State.ACCEPTED:
             yield from _classic(known, ask, version)
-    yield from _fallback(known, ask)
     yield from _controls(known, ask)
 
 
@@ -378,9 +381,6 @@ def _shareable(known: Knowledge) -> list[str]:
 
 def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
     """Versions that are open, each asked twice in a row: nodes that take turns then differ."""
-    if known.version(Version.SSL_2_0) is State.UNKNOWN and not _enough_ssl2(known):
-        yield ask.ssl2()
-        yield ask.ssl2(turned=True)
     if known.version(Version.TLS_1_3) is State.UNKNOWN and not _claimed(known, Version.TLS_1_3):
         yield from _modern_whole(known, ask)
     for above, version in zip((None, *CLASSIC), CLASSIC, strict=False):
@@ -660,14 +660,16 @@ def _untried_schemes(known: Knowledge) -> list[str]:
 # -- the rest -------------------------------------------------------------------------------------
 
 
-def _fallback(known: Knowledge, ask: Asker) -> Iterator[Question]:
-    """The fallback SCSV, asked once."""
-    accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
-    classic = [v for v in CLASSIC if v in accepted]
-    if not classic or len(known.answered) < 3:
+def _meanwhile(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """What hangs on nothing else: SSL 2.0, and the fallback SCSV, asked once."""
+    if not known.exchanges:
         return
-    below = [v for v in classic if v.rank < accepted[-1].rank]
-    if below and not any(e.fallback for e in known.own):
+    if known.version(Version.SSL_2_0) is State.UNKNOWN and not _enough_ssl2(known):
+        yield ask.ssl2()
+        yield ask.ssl2(turned=True)
+    accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
+    below = [v for v in CLASSIC if v in accepted and v.rank < accepted[-1].rank]
+    if below and len(known.answered) >= 3 and not any(e.fallback for e in known.own):
         suites = _strong_first(known.accepted(below[0], SUITE))
         groups, schemes = _full_groups(ask, below[0]), _schemes(ask, below[0])
         yield ask.classic(below[0], suites, groups, schemes, fallback=True, about="fallback")

@@ -11,8 +11,8 @@ import base64
 import hashlib
 import ipaddress
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -25,6 +25,10 @@ from tlscheck.observations.certificate import (
     Standing,
     attempt,
 )
+from tlscheck.text import _N
+
+if TYPE_CHECKING:
+    import httpx
 
 SECONDS = 10.0
 MOST_BYTES = 1024 * 1024
@@ -68,7 +72,7 @@ async def _ocsp(
 ) -> Revocation:
     question = revocation.request(der, issuer)
     if question is None:
-        return _unknown(der, "ocsp", "no request can be made for it")
+        return _unknown(der, "ocsp", _N("no request can be made for it"))
     try:
         response = await fetch(net, url, near, question)
     except NetError as error:
@@ -96,6 +100,8 @@ async def fetch(
     """The body behind *url*, by POST of an OCSP *question* or by GET, asked on behalf of a target
     at the address *near*. NetError: filtered, unresolved, unreachable, timeout, too_large.
     """
+    import httpx
+
     where = _where(url)
     address = await _address(net, where, near)
     headers = {"Host": where.netloc.decode(), "Accept-Encoding": "identity"}
@@ -125,6 +131,8 @@ async def fetch(
 
 
 def _where(url: str) -> httpx.URL:
+    import httpx
+
     try:
         where = httpx.URL(url)
         host = where.raw_host.decode("ascii")  # .host would decode IDNA, and fail for some

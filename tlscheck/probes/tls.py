@@ -24,8 +24,12 @@ from tlscheck.observations.knowledge import SUITE, Knowledge
 from tlscheck.observations.tls import ClientCertificate, Demand, TlsObservation
 from tlscheck.probes import deep, http, live
 from tlscheck.probes.engine import Engine, Preamble, Stop
+from tlscheck.probes.questions import CLASSIC
+from tlscheck.text import _N
 from tlscheck.wire.registry import Version
 
+_HEAD_START = 14
+"""So many hellos come before the live handshake, while few connections may be open at once."""
 _PATIENCE = 4.0
 """Seconds that the closing canaries wait for the child."""
 
@@ -130,7 +134,7 @@ class _Stages:
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     """Something was answered in TLS: the live handshake may begin."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
-    """Versions and suites are settled: the child can be told what applies."""
+    """Versions and their older suites are settled: the child can be told what applies."""
     shaken: asyncio.Event = field(default_factory=asyncio.Event)
     """The live handshake is over: what is demanded of clients is known."""
     told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -144,11 +148,13 @@ class _Stages:
 
     def hear(self, known: Knowledge) -> None:
         """Take note of what is known after a round."""
-        if known.answered:
+        if known.answered and len(known.exchanges) >= _HEAD_START:
             self.answered.set()
-        versions = [v for v in Version if known.version(v) is State.ACCEPTED]
-        unsettled = any(known.version(v) is State.UNKNOWN for v in Version)
-        if not unsettled and not any(known.pending(v, SUITE) for v in versions):
+        states = {v: known.version(v) for v in Version}
+        classic = [v for v in CLASSIC if states[v] is State.ACCEPTED]
+        if State.UNKNOWN not in states.values() and not any(
+            known.pending(v, SUITE) for v in classic
+        ):
             self.settled.set()
 
     def end(self) -> None:
@@ -287,6 +293,8 @@ async def _deep(
 
     means.tell("sslyze", net.spent(place))
     await stages.shaken.wait()
+    if asking.done() and asking.result() is Stop.BUDGET:
+        return None
     seen = fold(engine.exchanges, now(), engine.shape)
     seen = replace(seen, client_certificate=_merged(seen, hands.demand(look.http)))
     asked = deep.questions(place, seen, identity=means.identity_files, other_places=means.others)
@@ -345,8 +353,8 @@ def _nothing(engine: Engine) -> tuple[Reason, str]:
         (Outcome.UNCONNECTED, Reason.UNREACHABLE),
     ):
         if outcome in outcomes:
-            return reason, "no hello was answered"
-    return Reason.HANDSHAKE, "every hello was refused by an alert"
+            return reason, _N("no hello was answered")
+    return Reason.HANDSHAKE, _N("every hello was refused by an alert")
 
 
 async def shake(net: Net, place: Place, means: Means) -> TlsLook:

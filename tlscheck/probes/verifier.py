@@ -29,6 +29,7 @@ from OpenSSL._util import lib  # pyOpenSSL wraps no setting of the purpose
 from tlscheck.model import State
 from tlscheck.observations.certificate import UNREADABLE
 from tlscheck.probes.paths import stores
+from tlscheck.text import _N
 
 CPU_SECONDS = 10
 MOST_MEMORY = 1024**3
@@ -89,7 +90,7 @@ class Paths:
     def of(self, chain: Chain, extra: Chain) -> Answer:
         """All that OpenSSL has to say of *chain*."""
         if not chain or chain[0] is None:
-            unread = _answer(State.UNKNOWN, "the certificate cannot be read")
+            unread = _answer(State.UNKNOWN, _N("the certificate cannot be read"))
             trust = dict.fromkeys(self._stores, unread)
             return {"path": unread, "trust": trust, "ca_file": unread, "way": []}
         sent = [c for c in (*chain, *extra) if c]
@@ -122,7 +123,7 @@ class Strict:
             # Older ones need exponential time for hostile chains (CVE-2026-69249).
             return _answer(State.UNKNOWN, "pip install 'cryptography>=50.0.2,<51'")
         if not chain or chain[0] is None:
-            return _answer(State.UNKNOWN, "the certificate cannot be read")
+            return _answer(State.UNKNOWN, _N("the certificate cannot be read"))
         try:
             # Only one of each subject and key: copies are what made old versions slow.
             others = {(c.subject, _key(c)): c for c in chain[1:] if c}

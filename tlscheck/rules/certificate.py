@@ -501,6 +501,8 @@ def transparency(seen: CertificateObservation, want: Transparency) -> Problems:
         raise NotApplicable("private", "the logs take only certificates of public CAs")
     yield from _unseen(seen)
     for one in chains:
+        if one.trust and _private(one):
+            continue
         staple = one.staple or Staple()
         logs = {*one.leaf.sct_logs, *(one.tls_sct_logs or ()), *staple.sct_logs}
         if len(logs) >= want.minimum:

@@ -464,7 +464,10 @@ def origin_leg(seen: HttpObservation) -> Problems:
     cannot be seen from outside. Set that leg to TLS with the origin's certificate checked, let the
     origin answer nobody else, and show the configuration.
     """
-    for product in sorted({mark.product for mark in seen.marks if mark.kind == "cdn"}):
+    products = sorted({mark.product for mark in seen.marks if mark.kind == "cdn"})
+    if not products:
+        raise NotApplicable("none", "no mark of a content delivery network was seen")
+    for product in products:
         yield Open(
             "cdn",
             "{product} answers for the origin; the leg between them was not seen",
