@@ -90,7 +90,7 @@ def tls_observation(**changes: Any) -> TlsObservation:
         "session_tickets": A,
         "stapling": A,
         "early_ccs": R,
-        "ticket_lifetime": 7200,
+        "ticket_lifetimes": {V12: 7200, V13: 7200},
         "client_certificate": ClientCertificate(Demand.NONE),
         "deep": deep(),
         "rung": "plain",

@@ -28,6 +28,7 @@ from tlscheck.cli.options import FORMATS
 from tlscheck.render import FORMATS as RENDERERS
 from tlscheck.report import encode
 from tlscheck.rules import RULES
+from tlscheck.text import normal
 
 CHECKOUT = Path(__file__).parents[1]
 Done = subprocess.CompletedProcess[str]
@@ -196,6 +197,45 @@ def test_no_command_is_help() -> None:
     assert "scan" in tlscheck().stderr
 
 
+def test_no_subcommand_is_its_help() -> None:
+    assert "\n  show" in tlscheck("profile").stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "ja"),
+    [
+        (["--bogus"], "オプション '--bogus' はありません"),
+        (["scam"], "コマンド 'scam' はありません"),
+        (["judge"], "引数 'SCAN' がありません"),
+        (["scan", "-f", "pdf", "a"], "'pdf' は 'text', 'json'"),
+        (["scan"], "検査対象がありません"),
+        (
+            ["scan", "-c", "nowhere.toml"],
+            "nowhere.toml：読み込めません：ファイルまたはフォルダーがない",
+        ),
+        (
+            ["judge", "nowhere.json"],
+            "nowhere.json：読み込めません（ファイルまたはフォルダーがない）",
+        ),
+        (["explain", "tls.version"], "tls.versions の誤りではありませんか"),
+        (["checklist", "show", "vendor-138", "x"], "項目 x はありません"),
+    ],
+)
+def test_mistakes_are_one_line_in_the_language(command: list[str], ja: str) -> None:
+    done = tlscheck(*command, lang="ja_JP.UTF-8")
+    assert done.returncode == 2
+    assert done.stderr.startswith("tlscheck: ")
+    assert done.stderr.count("\n") == 1
+    assert ja in done.stderr
+
+
+def test_the_help_is_japanese_throughout() -> None:
+    shown = tlscheck("--help", "--lang", "ja").stdout
+    assert "この説明を表示して終了します。" in shown
+    assert "…" not in shown
+    assert "..." not in shown.replace("[ARGS]...", "")
+
+
 def test_a_console_that_knows_no_japanese(saved: Path) -> None:
     done = tlscheck("judge", str(saved), "--lang", "ja", lang="C")
     assert done.returncode == 0
@@ -251,6 +291,9 @@ def test_rules_lists_every_rule_with_sources_and_grade() -> None:
     for id, rule in RULES.items():
         assert f"{id}: {rule.title}" in done.stdout
         assert ", ".join(rule.references) in done.stdout
+        assert all(
+            f"    {line}\n" in done.stdout for line in normal(rule.manual).splitlines() if line
+        )
         if id in settings:
             assert settings[id].basis.source in done.stdout
     as_json = json.loads(tlscheck("rules", "--json").stdout)
@@ -388,7 +431,7 @@ def test_judge_by_another_profile(saved: Path) -> None:
 
 
 def test_fail_on(saved: Path, tmp_path: Path) -> None:
-    seen = make.tls_observation(ticket_lifetime=10_000_000)  # of low severity
+    seen = make.tls_observation(ticket_lifetimes={make.V13: 10_000_000})  # of low severity
     path = tmp_path / "old.json"
     path.write_bytes(encode(judging.judge(make.scan(make.good_look(tls=seen)))))
     assert tlscheck("judge", str(path)).returncode == 1

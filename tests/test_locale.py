@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tlscheck import checklist, profile, report, targets, text
+from tlscheck.errors import TlscheckError
 from tlscheck.text import normal
 from tools import messages
 
@@ -21,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 TOML = sorted((ROOT / "profiles").rglob("*.toml"))
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 NAMES = {"TLS", "HTTP", "DNS", "SSL-VPN", "IKE", "ROBOT", "Heartbleed", "TLS_FALLBACK_SCSV"}
-NAMES |= {"Encrypt-then-MAC", "encrypt-then-MAC"}
+NAMES |= {"{where}: extends: {error}", "Encrypt-then-MAC", "encrypt-then-MAC"}
 """What is the same in Japanese."""
 
 CATALOG = {
@@ -93,12 +96,96 @@ def pairs(table: Any, where: str) -> Iterator[tuple[str, dict[str, str]]]:
             yield from pairs(value, f"{where}.{key}")
 
 
+def test_every_detail_can_be_said() -> None:
+    """What details hold in English stands in `text.DETAILS`, or is told in known pieces."""
+    found = [
+        (path.name, detail)
+        for path in sorted((ROOT / "tlscheck").rglob("*.py"))
+        for detail in details(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert len(found) > 10
+    assert [each for each in found if not JAPANESE.search(text.told(each[1], "ja"))] == []
+
+
+def details(tree: ast.AST) -> Iterator[str]:
+    """The f-strings that become details, with values like those that they get."""
+    for node in ast.walk(tree):
+        values: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            at = messages.SENTENCE_AT.get(node.func.id)
+            values += [] if at is None else node.args[at : at + 1]
+            values += [k.value for k in node.keywords if k.arg in ("detail", "trouble")]
+        elif isinstance(node, ast.Assign):
+            names = {t.id if isinstance(t, ast.Name) else "" for t in node.targets}
+            values += [node.value] if names & messages.TROUBLE else []
+        for value in values:
+            if isinstance(value, ast.JoinedStr):
+                filled = "".join(map(sample, value.values))
+                if re.search("[a-z]{3}", filled):
+                    yield filled
+
+
+def sample(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    source = ast.unparse(part)
+    if "awaited" in source:
+        return "the greeting"
+    if "_N(" in source:
+        return "no answer"
+    return "2026-01-01" if "isoformat" in source else "7"
+
+
+# ---- the user's mistakes ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raised", "ja"),
+    [
+        (
+            lambda: targets.parse("a_b.jp"),
+            "検査対象 'a_b.jp'：ホスト名に使えない下線（_）が含まれています。"
+            "そのホスト自身の名前を書いてください",
+        ),
+        (
+            lambda: checklist.parse("x.toml", b'id = "x'),
+            "x.toml：文字列が閉じていない（Unterminated string）（ファイルの末尾）。"
+            "UTF-8のTOMLで書いてください",
+        ),
+        (
+            lambda: report.decode(b"{", "x.json"),
+            "x.json：JSONではありません（二重引用符で囲んだ名前がない（Expecting property name "
+            "enclosed in double quotes）（1行2文字目））。"
+            "--saveで書き出したファイルを指定してください",
+        ),
+    ],
+)
+def test_mistakes_are_said_in_japanese(raised: Callable[[], object], ja: str) -> None:
+    with pytest.raises(TlscheckError) as caught:
+        raised()
+    assert caught.value.said("ja") == ja
+
+
+def test_a_mistake_in_a_profile_below_is_said_whole(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'id = "own"\ntitle.en = "t"\ntitle.ja = "t"\nsource = "s"\nextends = "basline"\n'
+    )
+    with pytest.raises(TlscheckError) as caught:
+        profile.load(str(own))
+    ja = caught.value.said("ja")
+    assert ja.startswith(
+        "プロファイル own：extends：プロファイル 'basline' はありません（baseline の誤り"
+    )
+    assert str(caught.value).startswith(
+        "profile own: extends: there is no profile 'basline'; did you"
+    )
+
+
 # ---- the extractor itself --------------------------------------------------------------------
 
 
 def found(code: str, *, in_cli: bool = False) -> list[str]:
-    import ast
-
     return list(messages._of_code(ast.parse(code), "here.py", in_cli=in_cli))
 
 

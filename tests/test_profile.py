@@ -368,8 +368,7 @@ TABLE = '[tls.groups]\nseverity = "high"\nallow = ["x25519"]\n' + BASIS
         ),
         (
             HEAD + TABLE.replace('["x25519"]', '"x25519"'),
-            "profile mine, rule tls.groups, option allow: input should be a valid array,"
-            " not 'x25519'",
+            "profile mine, rule tls.groups, option allow: must be a valid array, not 'x25519'",
         ),
         (
             HEAD + TABLE.replace("high", "hi"),
@@ -391,8 +390,7 @@ TABLE = '[tls.groups]\nseverity = "high"\nallow = ["x25519"]\n' + BASIS
         ),
         (
             HEAD + '[certificate.expiry]\nseverity = "low"\ndays = "30"\n' + BASIS,
-            "profile mine, rule certificate.expiry, option days: input should be a valid integer,"
-            " not '30'",
+            "profile mine, rule certificate.expiry, option days: must be a valid integer, not '30'",
         ),
         (
             HEAD + '[tls.versions]\nseverity = "low"\nallow = ["TLS 1.4"]\nrequire = []\n' + BASIS,

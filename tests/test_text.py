@@ -75,13 +75,63 @@ def test_values_that_have_words_are_said_in_words() -> None:
     assert text.sentence(missed, "en") == "not looked at: no answer in time"
     assert text.sentence(missed, "ja") == "確認できず：時間内に応答がない"
     bad = Problem("x", "{objection}", objection="certificate has expired (depth 1)")
-    assert text.sentence(bad, "ja").endswith("（certificate has expired） (depth 1)")
+    assert text.sentence(bad, "ja").endswith("（certificate has expired）（深さ1）")
     unsettled = Open("unsettled", "not settled: {matter}", matter="early data")
     assert text.sentence(unsettled, "ja") == "確定できませんでした：アーリーデータ（0-RTT）"
     evidence = Problem(
         "expired", "{subject} expired on {day}", subject="x", day=EVENING.isoformat()
     )
     assert "2026-11-21 03:05:33 JST (+09:00)" in text.sentence(evidence, "ja")
+
+
+@pytest.mark.parametrize(
+    ("detail", "en", "ja"),
+    [
+        ("timeout", "no answer in time", "時間内に応答がない"),
+        ("STARTTLS is not offered", None, "STARTTLSが提供されていない"),
+        ("closed before the answer to EHLO", None, "EHLOへの応答より前に接続が閉じられた"),
+        (
+            "the greeting is not imap: +OK timeout: soon",
+            None,
+            "最初の挨拶がimapのものではない：+OK timeout：soon",
+        ),
+        (
+            "http://ocsp.example/: malformed: HTTP status 404",
+            "http://ocsp.example/: the answer cannot be read: HTTP status 404",
+            "http://ocsp.example/：応答を読み取れない：HTTPステータス404",
+        ),
+        (
+            "out of date since 2026-11-20T18:05:33+00:00",
+            "out of date since 2026-11-20 18:05:33 UTC",
+            "2026-11-21 03:05:33 JST (+09:00)に期限切れ",
+        ),
+        ("since 2026-01-02", None, "2026-01-02以降"),
+        ("alert 40: nobody knows\x1b", "alert 40: nobody knows\\x1b", None),
+        ("heartbleed: no answer", None, "heartbleed：応答がない"),
+        ("{braces}", "{braces}", "{braces}"),
+    ],
+)
+def test_a_detail_is_said_in_pieces(detail: str, en: str | None, ja: str | None) -> None:
+    assert text.told(detail, "en") == (detail if en is None else en)
+    if ja is not None:
+        assert text.told(detail, "ja") == ja
+
+
+@given(st.text(max_size=30))
+def test_any_detail_can_be_said(words: str) -> None:
+    for detail in (words, f"alert {words}", f"waiting for the answer to {words}: {words}"):
+        assert text.told(detail, "ja").isascii() or not set(text.told(detail, "ja")) & set(
+            "\r\n\x1b"
+        )
+
+
+def test_a_phrase_is_a_value() -> None:
+    hint = text.Phrase("; did you mean {name}?", name="x\n")
+    said = {lang: text.voice(lang)("{a}{hint}", a="b", hint=hint) for lang in text.languages()}
+    assert said == {
+        "en": "b; did you mean x\\x0a?",
+        "ja": "b（x\\x0a の誤りではありませんか）",
+    }
 
 
 def test_a_missing_value_costs_no_sentence() -> None:

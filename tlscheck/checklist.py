@@ -15,7 +15,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tlscheck.data import data_dir
 from tlscheck.errors import ChecklistError
+from tlscheck.mistakes import minded, unparsed
 from tlscheck.model import Answer, Finding, Look, Reach, Reason, Scope, Verdict, Words
+from tlscheck.text import Phrase
 
 SCOPES: Mapping[str, Scope] = {
     "tls": Scope.ENDPOINT,
@@ -129,7 +131,11 @@ def names() -> tuple[str, ...]:
 def load(name: str) -> Checklist:
     """The checklist called *name*."""
     if name not in (known := names()):
-        raise ChecklistError(f"checklist {name}: none of that name; take one of {_list(known)}")
+        raise ChecklistError(
+            "checklist {checklist}: none of that name; take one of {known}",
+            checklist=name,
+            known=known,
+        )
     file = data_dir("profiles") / "checklists" / f"{name}.toml"
     return parse(file.name, file.read_bytes())
 
@@ -140,13 +146,19 @@ def parse(file: str, text: bytes) -> Checklist:
         table = tomllib.loads(text.decode())
         checklist = _READER.validate_python(table, extra="forbid")
     except ValidationError as error:
-        raise ChecklistError(f"{file}: {_first_line(error, table)}") from None
+        raise ChecklistError(
+            "{file}: {mistake}", file=file, mistake=_first_line(error, table)
+        ) from None
     except ValueError as error:
-        raise ChecklistError(f"{file}: {error}; write TOML in UTF-8") from None
+        raise ChecklistError(
+            "{file}: {words}; write TOML in UTF-8", file=file, words=unparsed(error)
+        ) from None
     if f"{checklist.id}.toml" != file:
-        raise ChecklistError(f"{file}: id: it says {checklist.id}; name the file after the id")
+        raise ChecklistError(
+            "{file}: id: it says {id}; name the file after the id", file=file, id=checklist.id
+        )
     for mistake in _mistakes(checklist):
-        raise ChecklistError(f"{file}: {mistake}")
+        raise ChecklistError("{file}: {mistake}", file=file, mistake=mistake)
     return checklist
 
 
@@ -154,7 +166,7 @@ _READER = TypeAdapter(Checklist)
 _T = TypeVar("_T")
 
 
-def _first_line(error: ValidationError, table: Mapping[str, Any]) -> str:
+def _first_line(error: ValidationError, table: Mapping[str, Any]) -> Phrase:
     """Where it is (with the ids instead of numbers) and what to do, of the first error."""
     first = error.errors(include_url=False)[0]
     at: Any = table
@@ -163,39 +175,55 @@ def _first_line(error: ValidationError, table: Mapping[str, Any]) -> str:
         at = at[step] if isinstance(step, int) else at.get(step, {})
         known = at.get("id", "") if isinstance(at, dict) else ""
         path.append(str(known or f"#{step + 1}") if isinstance(step, int) else step)
-    remedies = {"missing": "add it", "unexpected_keyword_argument": "no such key; remove it"}
-    return f"{' '.join(path)}: {remedies.get(first['type'], first['msg'])}"
+    where = " ".join(" ".join(path).split())
+    match first["type"]:
+        case "missing":
+            return Phrase("{where}: add it", where=where)
+        case "unexpected_keyword_argument":
+            return Phrase("{where}: no such key; remove it", where=where)
+    return Phrase("{where}: {wanted}; correct it", where=where, wanted=minded(first))
 
 
-def _mistakes(checklist: Checklist) -> Iterable[str]:
+def _mistakes(checklist: Checklist) -> Iterable[Phrase]:
     """What the types cannot tell: place, key; remedy."""
-    yield from _twice("item", (item.id for item in checklist.items))
+    for name in _twice(item.id for item in checklist.items):
+        yield Phrase("item {item}: it is there twice; remove one", item=name)
     for item in checklist.items:
-        yield from _twice(f"item {item.id}, part", (part.id for part in item.parts))
-        for part in item.parts:
-            yield from (f"item {item.id}, part {part.id}, {m}" for m in _part_mistakes(part))
+        for part in _twice(part.id for part in item.parts):
+            yield Phrase(
+                "item {item}, part {part}: it is there twice; remove one", item=item.id, part=part
+            )
+        for each in item.parts:
+            for mistake in _part_mistakes(each):
+                yield Phrase(
+                    "item {item}, part {part}, {mistake}",
+                    item=item.id,
+                    part=each.id,
+                    mistake=mistake,
+                )
 
 
-def _part_mistakes(part: Part) -> Iterable[str]:
+def _part_mistakes(part: Part) -> Iterable[Phrase]:
     needs = (*part.rules, *part.subjects)
-    yield from _twice("rules", needs)
+    for need in _twice(needs):
+        yield Phrase("rules {rule}: it is there twice; remove one", rule=need)
     subjects = {_subject(need) for need in needs}
     if unknown := sorted(subjects - SCOPES.keys()):
-        yield f"rules: unknown subject {_list(unknown)}; take one of {_list(SCOPES)}"
+        yield Phrase(
+            "rules: unknown subject {subject}; take one of {known}",
+            subject=unknown,
+            known=tuple(SCOPES),
+        )
     elif part.reach is Reach.TESTED and len({SCOPES[s] for s in subjects}) > 1:
-        yield "rules: they speak of several scopes; make a part for each"
+        yield Phrase("rules: they speak of several scopes; make a part for each")
     if part.reach is not Reach.ATTEST and not needs:
-        yield 'rules: none; name rules or subjects, or set reach = "attest"'
+        yield Phrase('rules: none; name rules or subjects, or set reach = "attest"')
     if part.reach is not Reach.TESTED and not part.documents:
-        yield "documents: none; say what an evaluator still asks for"
+        yield Phrase("documents: none; say what an evaluator still asks for")
 
 
-def _twice(where: str, ids: Iterable[str]) -> Iterable[str]:
-    return (f"{where} {i}: it is there twice; remove one" for i, n in Counter(ids).items() if n > 1)
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(words)
+def _twice(ids: Iterable[str]) -> Iterable[str]:
+    return (i for i, n in Counter(ids).items() if n > 1)
 
 
 def answers(

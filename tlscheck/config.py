@@ -18,6 +18,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tlscheck.errors import ConfigError
+from tlscheck.mistakes import minded, unparsed
+from tlscheck.text import Phrase
 
 ALL = "all"
 """Stands for every checklist there is."""
@@ -65,18 +67,22 @@ def load(path: Path) -> Settings:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror or error}; name another with -c"
+            "{file}: cannot be read: {detail}; name another with -c",
+            file=path,
+            detail=error.strerror or str(error),
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path}: is not TOML in UTF-8: {_line(str(error))}; correct it there"
+            "{file}: is not TOML in UTF-8: {words}; correct it there",
+            file=path,
+            words=unparsed(error),
         ) from error
     try:
         # As JSON and strictly: lists become tuples, but "30" no number.
         text = json.dumps(_full(content), default=_foreign)
         return _ADAPTER.validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
-        raise ConfigError(f"{path}{_mistake(error)}") from error
+        raise ConfigError("{file}{mistake}", file=path, mistake=_mistake(error)) from error
 
 
 _ADAPTER = TypeAdapter(Settings)
@@ -108,7 +114,7 @@ _EXAMPLES = {
     "targets": 'targets = ["www.example.jp", {target = "smtp://mail.example.jp", label = "mail"}]',
     "profile": 'profile = "ipa-high-3.1.1"',
     "checklists": 'checklists = ["vendor-138"]',
-    "language": 'language = "ja" or "en"',
+    "language": 'language = "ja"',
     "budgets": "[budgets]",
     "budgets.connect": "connect = 5",
     "budgets.target": "target = 60",
@@ -119,39 +125,48 @@ _EXAMPLES = {
 _UNKNOWN = "unexpected_keyword_argument"
 
 
-def _mistake(error: ValidationError) -> str:
+def _mistake(error: ValidationError) -> Phrase:
     """What pydantic minds first, unknown keys before all, in one line with its remedy."""
     mistakes = error.errors(include_url=False)
     first = next((each for each in mistakes if each["type"] == _UNKNOWN), mistakes[0])
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    key, value = _line(place.removeprefix(".")), first["input"]
+    key, value = _line(place.removeprefix(".")), f"{first['input']!r:.60}"
     match first["type"]:
         case "unexpected_keyword_argument":
-            return f": unknown key {key}; {_nearest(key)}"
+            return Phrase(": unknown key {key}; {hint}", key=key, hint=_nearest(key))
         case "missing" | "missing_argument":
-            return f": key {key} is missing; write {_example(key)}"
+            return Phrase(": key {key} is missing; write {example}", key=key, example=_example(key))
         case "tuple_type":
-            return f", key {key}: must be a list, not {value!r:.60}; write {_example(key)}"
-        case "dataclass_type":
-            wanted = "a string or a table" if key.startswith("targets") else "a table"
-            return f", key {key}: must be {wanted}, not {value!r:.60}; write {_example(key)}"
+            wanted = Phrase("must be a list")
+        case "dataclass_type" if key.startswith("targets"):
+            wanted = Phrase("must be a string or a table")
         case "string_too_short":
-            return f", key {key}: must not be empty; write {_example(key)}"
+            return Phrase(
+                ", key {key}: must not be empty; write {example}", key=key, example=_example(key)
+            )
         case _:
-            wanted = _line(first["msg"]).lower().replace("input should", "must")
-            return f", key {key}: {wanted}, not {value!r:.60}; write {_example(key)}"
+            wanted = minded(first)
+    return Phrase(
+        ", key {key}: {wanted}, not {value}; write {example}",
+        key=key,
+        wanted=wanted,
+        value=value,
+        example=_example(key),
+    )
 
 
-def _nearest(key: str) -> str:
+def _nearest(key: str) -> Phrase:
     """The known key that the unknown *key* may stand for, in its table or in another."""
     table, _, name = re.sub(r"\[\d+\]", "", key).rpartition(".")
     known = _KNOWN.get(table, ())
     if near := difflib.get_close_matches(name, known, n=1):
-        return f"did you mean {near[0]}?"
+        return Phrase("did you mean {name}?", name=near[0])
     for other, names in _KNOWN.items():
+        if name in names and other:
+            return Phrase("write it in {table}", table=f"[{other}]")
         if name in names:
-            return f"write it in [{other}]" if other else "write it above all tables"
-    return f"known are {', '.join(known)}"
+            return Phrase("write it above all tables")
+    return Phrase("known are {names}", names=known)
 
 
 def _example(key: str) -> str:

@@ -1,8 +1,27 @@
 """The user's mistakes, each one line that names the place, the key and the remedy."""
 
+from __future__ import annotations
+
+from tlscheck.text import voice
+
 
 class TlscheckError(Exception):
-    """The base of everything that ends the program with exit code 2 and one line on stderr."""
+    """The base of everything that ends the program with exit code 2 and one line on stderr.
+
+    As evidence, it is a template in English and the values for it.
+    """
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        super().__init__(template)
+        self.template = template
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.said("en")
+
+    def said(self, lang: str) -> str:
+        """The line in the language *lang*."""
+        return " ".join(voice(lang)(self.template, **self.values).split())
 
 
 class TargetError(TlscheckError):

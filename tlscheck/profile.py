@@ -22,9 +22,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from tlscheck.data import data_dir
 from tlscheck.errors import ProfileError
+from tlscheck.mistakes import expected, minded, unparsed
 from tlscheck.model import Basis, Severity, Words
 from tlscheck.rules import RULES
 from tlscheck.rules.core import Rule
+from tlscheck.text import _N, Phrase
 from tlscheck.wire import registry
 
 Table = dict[str, Any]
@@ -119,13 +121,18 @@ class _Document:
 def _packaged(name: str) -> _Document:
     if name not in names():
         raise ProfileError(
-            f"there is no profile {name!r}{_nearest(name, names())};"
-            f" shipped are {', '.join(names())}, and a file of your own ends in .toml"
+            "there is no profile {name}{hint}; shipped are {known}, and a file of your own ends in"
+            " .toml",
+            name=repr(name),
+            hint=_nearest(name, names()),
+            known=names(),
         )
     document = _read(data_dir("profiles") / f"{name}.toml", None)
     if document.head.id != name:
         raise ProfileError(
-            f"profile {name}: its id is {document.head.id!r}; name the file after it"
+            "profile {profile}: its id is {id}; name the file after it",
+            profile=name,
+            id=repr(document.head.id),
         )
     return document
 
@@ -135,32 +142,49 @@ def _own(path: Path) -> _Document:
 
 
 def _read(source: Traversable, path: Path | None) -> _Document:
-    where = f"profile {path or Path(source.name).stem}"
+    where = _place(str(path or Path(source.name).stem))
     try:
         content = tomllib.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ProfileError(f"{where}: cannot be read: {error.strerror or error}") from error
+        raise ProfileError(
+            "{where}: cannot be read: {detail}; name one that is there",
+            where=where,
+            detail=error.strerror or str(error),
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{where}: is not TOML in UTF-8: {_line(str(error))}") from error
+        raise ProfileError(
+            "{where}: is not TOML in UTF-8: {words}; correct it there",
+            where=where,
+            words=unparsed(error),
+        ) from error
     own = {f.name for f in fields(_Head)}
     head: _Head = _checked(_Head, {k: v for k, v in content.items() if k in own}, where, "key")
     subjects = {k: v for k, v in content.items() if k not in own}
-    return _Document(head, dict(_tables(subjects, f"profile {head.id}")), path)
+    return _Document(head, dict(_tables(subjects, _place(head.id))), path)
 
 
-def _tables(subjects: Table, where: str) -> Iterator[tuple[str, Table]]:
+def _tables(subjects: Table, where: Phrase) -> Iterator[tuple[str, Table]]:
     """The tables of a file by rule id, each of them of a rule that exists."""
     for subject, content in subjects.items():
         if not isinstance(content, dict):
             known = [*(f.name for f in fields(_Head)), *_subjects()]
-            raise ProfileError(f"{where}: unknown key {subject!r}{_nearest(subject, known)}")
+            raise ProfileError(
+                "{where}: unknown key {key}{hint}",
+                where=where,
+                key=repr(subject),
+                hint=_nearest(subject, known),
+            )
         for name, table in content.items():
             rule = f"{subject}.{name}"
             if rule not in RULES:
-                hint = _nearest(rule, RULES) or "; `tlscheck rules` lists them"
-                raise ProfileError(f"{where}: unknown rule {rule}{hint}")
+                hint = _nearest(rule, RULES) or Phrase("; `tlscheck rules` lists them")
+                raise ProfileError(
+                    "{where}: unknown rule {rule}{hint}", where=where, rule=rule, hint=hint
+                )
             if not isinstance(table, dict):
-                raise ProfileError(f"{where}, rule {rule}: must be a table, as in [{rule}]")
+                raise ProfileError(
+                    "{where}, rule {rule}: must be a table, as in [{rule}]", where=where, rule=rule
+                )
             yield rule, table
 
 
@@ -200,8 +224,9 @@ def _chain(document: _Document) -> Iterator[_Document]:
         key = str(document.path.resolve()) if document.path else document.head.id
         if key in seen:
             raise ProfileError(
-                f"profile {document.head.id}: extends itself by way of {' -> '.join([*seen, key])};"
-                " take one `extends` out"
+                "{where}: extends itself by way of {way}; take one `extends` out",
+                where=_place(document.head.id),
+                way=" -> ".join([*seen, key]),
             )
         seen.append(key)
         yield document
@@ -215,13 +240,16 @@ def _base(document: _Document, base: str) -> _Document:
     if base.endswith(".toml"):
         if document.path is None:
             raise ProfileError(
-                f"profile {document.head.id}: extends: a shipped profile extends one"
+                "{where}: extends: a shipped profile extends one; name one without .toml",
+                where=_place(document.head.id),
             )
         return _own(document.path.parent / base)
     try:
         return _packaged(base)
     except ProfileError as error:
-        raise ProfileError(f"profile {document.head.id}: extends: {error}") from error
+        raise ProfileError(
+            "{where}: extends: {error}", where=_place(document.head.id), error=error
+        ) from error
 
 
 def _merge(effective: dict[str, tuple[Table, str]], rule: str, table: Table, origin: str) -> None:
@@ -231,21 +259,29 @@ def _merge(effective: dict[str, tuple[Table, str]], rule: str, table: Table, ori
     severity, so that no value is printed with the source of another. One without can only change
     the severity, or remove the rule.
     """
-    where = f"profile {origin}, rule {rule}"
+    where = _place(origin, rule)
     below = effective.get(rule)
     if "remove" in table:
         if table != {"remove": True}:
-            raise ProfileError(f"{where}: `remove = true` stands alone")
+            raise ProfileError(
+                "{where}: `remove = true` stands alone; take the other options out", where=where
+            )
         if below is None:
-            raise ProfileError(f"{where}: there is nothing to remove, no profile below wants it")
+            raise ProfileError(
+                "{where}: there is nothing to remove, no profile below wants it; take it out",
+                where=where,
+            )
         del effective[rule]
     elif "basis" in table or below is None:
         severity = {"severity": below[0]["severity"]} if below else {}
         effective[rule] = (severity | table, origin)
     elif changed := sorted(table.keys() - {"severity"}):
         raise ProfileError(
-            f"{where}: {', '.join(changed)} changed without a basis; state the whole table with"
-            ' basis = { source = "…", grade = "…" }, or the severity alone'
+            "{where}: {options} changed without a basis; state the whole table with {basis}, or"
+            " the severity alone",
+            where=where,
+            options=changed,
+            basis='basis = { source = "…", grade = "…" }',
         )
     else:
         effective[rule] = (below[0] | table, below[1])
@@ -269,19 +305,23 @@ class _Frame:
 
 
 def _setting(name: str, table: Table, origin: str) -> Setting:
-    rule, where = RULES[name], f"profile {origin}, rule {name}"
+    rule, where = RULES[name], _place(origin, name)
     common = {f.name for f in fields(_Frame)}
     frame: _Frame = _checked(
         _Frame, {k: v for k, v in table.items() if k in common}, where, "option"
     )
     options = {k: v for k, v in table.items() if k not in common}
     if rule.wants is None and options:
-        raise ProfileError(f"{where}: takes no option, but has {', '.join(sorted(options))}")
+        raise ProfileError(
+            "{where}: takes no option, but has {options}; take them out",
+            where=where,
+            options=sorted(options),
+        )
     want = _want(rule, options, frame.open, where) if rule.wants else None
     return Setting(rule, want, frame.severity, frame.basis, frame.open, origin)
 
 
-def _want(rule: Rule[Any], options: Table, blocks: tuple[OpenBlock, ...], where: str) -> object:
+def _want(rule: Rule[Any], options: Table, blocks: tuple[OpenBlock, ...], where: Phrase) -> object:
     """The rule's want, filled from the *options* and from the open values, where it takes them."""
     assert rule.wants is not None
     if any(f.name == "open" for f in fields(rule.wants)):
@@ -292,8 +332,14 @@ def _want(rule: Rule[Any], options: Table, blocks: tuple[OpenBlock, ...], where:
     for option, known in _vocabulary().get(rule.id, {}).items():
         for value in sorted(_flat(getattr(want, option))):
             if value not in known:
-                hint = _nearest(value, known) or "; names are those of the IANA registry"
-                raise ProfileError(f"{where}, option {option}: {value!r} is not known{hint}")
+                hint = _nearest(value, known) or Phrase("; names are those of the IANA registry")
+                raise ProfileError(
+                    "{where}, option {option}: {value} is not known{hint}",
+                    where=where,
+                    option=option,
+                    value=repr(value),
+                    hint=hint,
+                )
     return want
 
 
@@ -335,39 +381,54 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _checked(kind: Any, table: Table, where: str, noun: str) -> Any:
+def _checked(kind: Any, table: Table, where: Phrase, noun: str) -> Any:
     """*table* as a *kind*; unknown keys and bad values are the user's mistake."""
     try:
         # As JSON and strictly: lists become sets and names become enums, but "30" no number.
         text = json.dumps(table, default=str)
         return _adapter(kind).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
-        raise ProfileError(f"{where}{_mistake(kind, error, noun)}") from error
+        mistake = _mistake(kind, error, noun)
+        raise ProfileError("{where}{mistake}", where=where, mistake=mistake) from error
 
 
-def _mistake(kind: Any, error: ValidationError, noun: str) -> str:
+def _place(profile: str, rule: str = "") -> Phrase:
+    """Where a mistake is."""
+    if rule:
+        return Phrase("profile {profile}, rule {rule}", profile=profile, rule=rule)
+    return Phrase("profile {profile}", profile=profile)
+
+
+_NOUNS = {"key": _N("key"), "option": _N("option")}
+
+
+def _mistake(kind: Any, error: ValidationError, noun: str) -> Phrase:
     """What pydantic minds first, in one line with its remedy."""
     first = error.errors(include_url=False)[0]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    name, value = place.removeprefix("."), first["input"]
+    name, value = " ".join(place.removeprefix(".").split()), f"{first['input']!r:.60}"
+    key = Phrase("{noun} {name}", noun=Phrase("{detail}", detail=_NOUNS[noun]), name=name)
     match first["type"]:
         case "missing" | "missing_argument":
-            return f": {noun} {name} is missing; add it"
+            return Phrase(": {key} is missing; add it", key=key)
         case "unexpected_keyword_argument":
-            hint = _nearest(name, [f.name for f in fields(kind)]) if "." not in name else ""
-            return f": unknown {noun} {name}{hint}"
+            known = [f.name for f in fields(kind)] if "." not in name else []
+            hint = _nearest(name, known) or Phrase("; take it out")
+            return Phrase(": unknown {key}{hint}", key=key, hint=hint)
         case "enum":
-            expected = first["ctx"]["expected"]
-            return f", {noun} {name}: {value!r} is not known; it must be {expected}"
+            return Phrase(
+                ", {key}: {value} is not known; it must be {expected}",
+                key=key,
+                value=value,
+                expected=expected(first),
+            )
         case _:
-            return f", {noun} {name}: {_line(first['msg']).lower()}, not {value!r:.60}"
+            return Phrase(
+                ", {key}: {wanted}, not {value}", key=key, wanted=minded(first), value=value
+            )
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> Phrase | str:
     """The hint that follows an unknown *name*, if one of the *known* is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+    return Phrase("; did you mean {name}?", name=near[0]) if near else ""

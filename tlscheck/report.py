@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tlscheck.checklist import Checklist, ItemAnswer
 from tlscheck.errors import ScanFileError
+from tlscheck.mistakes import minded, unparsed
 from tlscheck.model import (
     Answer,
     Finding,
@@ -31,6 +32,7 @@ from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.http import HttpObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.profile import Profile
+from tlscheck.text import Phrase
 
 FORMAT = "tlscheck.scan/1"
 
@@ -98,10 +100,16 @@ def decode(data: bytes, name: str) -> Scan:
     try:
         document = json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        words = str(error).splitlines()[0]
-        raise ScanFileError(f"{name}: not JSON ({words}); give a file that --save wrote") from None
+        words = unparsed(error) if isinstance(error, ValueError) else Phrase("nested too deeply")
+        raise ScanFileError(
+            "{file}: not JSON ({words}); give a file that --save wrote", file=name, words=words
+        ) from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ScanFileError(f'{name}: "format" is not "{FORMAT}"; give a file that --save wrote')
+        raise ScanFileError(
+            '{file}: "format" is not "{format}"; give a file that --save wrote',
+            file=name,
+            format=FORMAT,
+        )
     try:
         own = {key: document[key] for key in Scan.__dataclass_fields__ if key != "looks"}
         looks = [
@@ -109,21 +117,29 @@ def decode(data: bytes, name: str) -> Scan:
         ]
         scan: Scan = _adapter(Scan).validate_python({**own, "looks": ()})
     except KeyError as error:
-        raise ScanFileError(f"{name}: {error} is missing; scan again") from None
+        raise ScanFileError(
+            "{file}: {key} is missing; scan again", file=name, key=str(error)
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ScanFileError(f"{name}: {where}: {first['msg']}; scan again") from None
+        raise ScanFileError(
+            "{file}: {where}: {wanted}; scan again", file=name, where=where, wanted=minded(first)
+        ) from None
     except _BrokenError as error:
-        raise ScanFileError(f"{name}: {error}; scan again") from None
+        raise ScanFileError(
+            "{file}: there is no subject {subject}; scan again", file=name, subject=error.subject
+        ) from None
     scan = replace(scan, looks=tuple(looks))
     if _naive(scan):
-        raise ScanFileError(f"{name}: a time has no zone; scan again")
+        raise ScanFileError("{file}: a time has no zone; scan again", file=name)
     return scan
 
 
 class _BrokenError(Exception):
-    pass
+    def __init__(self, subject: str) -> None:
+        super().__init__(subject)
+        self.subject = subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +188,7 @@ def _look(look: Look) -> dict[str, Any]:
 def _unlook(entry: _Entry) -> Look:
     for subject in entry.seen:
         if subject not in SUBJECTS:
-            raise _BrokenError(f"no such subject as {subject[:40]!r}")
+            raise _BrokenError(repr(subject[:40]))
     seen = {kind: _adapter(SUBJECTS[kind]).validate_python(it) for kind, it in entry.seen.items()}
     return Look(entry.target, seen, entry.missed, entry.connections)
 

@@ -5,7 +5,6 @@ Pure: no name is looked up here.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import ipaddress
 import re
@@ -19,6 +18,7 @@ import idna
 
 from tlscheck.errors import TargetError
 from tlscheck.model import Place
+from tlscheck.text import Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,6 @@ DEFAULT = "https"
 """The service of a target without a scheme, whatever its port."""
 
 _INSTEAD = {
-    "http": "https://HOST, which looks at plain HTTP too",
     "submission": "smtp://HOST:587",
     "submissions": "smtps://HOST",
 }
@@ -96,7 +95,7 @@ def parse(text: str) -> TargetSpec:
     if "@" in authority:
         _refuse(text, "holds a user; leave out what stands before the @")
     if cut := re.search(r"[/?#\\]", authority):
-        _refuse(text, f"holds a path; leave out what begins with {cut[0]}")
+        _refuse(text, "holds a path; leave out what begins with {mark}", mark=cut[0])
     host, port = _split(authority, text)
     address = _address(host)
     return TargetSpec(
@@ -143,10 +142,19 @@ def _service(scheme: str, text: str) -> str:
     if service is None:
         known = [name for name, each in SERVICES.items() if not each.later]
         near = difflib.get_close_matches(scheme, known, n=1)
-        hint = _INSTEAD.get(scheme) or (f"{near[0]}://" if near else f"one of {', '.join(known)}")
-        _refuse(text, f"has an unknown scheme; write {hint}")
+        if scheme == "http":
+            _refuse(
+                text, "has an unknown scheme; write https://HOST, which looks at plain HTTP too"
+            )
+        if instead := _INSTEAD.get(scheme) or (near and f"{near[0]}://"):
+            _refuse(text, "has an unknown scheme; write {instead}", instead=instead)
+        _refuse(text, "has an unknown scheme; write one of {known}", known=known)
     if service.later:
-        _refuse(text, f"cannot be looked at yet: {scheme} comes with a later version; leave it out")
+        _refuse(
+            text,
+            "cannot be looked at yet: {scheme} comes with a later version; leave it out",
+            scheme=scheme,
+        )
     return scheme
 
 
@@ -166,7 +174,11 @@ def _split(authority: str, text: str) -> tuple[str, int | None]:
     if port is None:
         return host, None
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        _refuse(text, f"has no port after its colon but {port!r:.20}; write one from 1 to 65535")
+        _refuse(
+            text,
+            "has no port after its colon but {port}; write one from 1 to 65535",
+            port=f"{port!r:.20}",
+        )
     return host, int(port)
 
 
@@ -217,18 +229,28 @@ def _label(label: str, text: str) -> str:
         _refuse(text, "holds an underscore, which no host name may; write the host's own name")
     if _LDH.fullmatch(label) and not label.startswith("xn--"):
         return label
-    with contextlib.suppress(UnicodeError):
-        return idna.alabel(label).decode()
-    narrow = unicodedata.normalize("NFKC", text)
-    hint = f"did you mean {narrow!r:.100}?" if narrow != text else "check its spelling"
-    raise _mistake(text, f"is no host name: {label!r:.70} is no label of one; {hint}")
+    try:
+        found = idna.alabel(label).decode()
+    except UnicodeError:
+        _misspelt(label, text)
+    return found
 
 
-def _refuse(text: str, why: str) -> NoReturn:
-    raise _mistake(text, why)
+def _misspelt(label: str, text: str) -> NoReturn:
+    shown, narrow = f"{label!r:.70}", unicodedata.normalize("NFKC", text)
+    if narrow != text:
+        _refuse(
+            text,
+            "is no host name: {label} is no label of one; did you mean {name}?",
+            label=shown,
+            name=f"{narrow!r:.100}",
+        )
+    _refuse(text, "is no host name: {label} is no label of one; check its spelling", label=shown)
 
 
-def _mistake(text: str, why: str) -> TargetError:
-    """The user's mistake in one line; what may be a password is not repeated."""
+def _refuse(text: str, mistake: str, /, **values: object) -> NoReturn:
+    """Refuse the target *text* in one line; what may be a password is not repeated."""
     shown = re.sub(r"^(.*?://)?.*@", r"\1…@", text)
-    return TargetError(f"target {shown!r:.100} {why}")
+    raise TargetError(
+        "target {target} {mistake}", target=f"{shown!r:.100}", mistake=Phrase(mistake, **values)
+    )

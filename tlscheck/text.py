@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from string import Formatter
 from typing import Protocol
 
 JST = timezone(timedelta(hours=9), "JST")
@@ -31,6 +32,14 @@ class Told(Protocol):
     @property
     def values(self) -> Mapping[str, str | int | float | bool | tuple[str, ...]]:
         """The values by name."""
+
+
+class Phrase:
+    """A part of a sentence: what can be the value of another template."""
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.template = template
+        self.values = values
 
 
 def _N(template: str) -> str:  # noqa: N802 - the usual name of what marks and does nothing
@@ -85,6 +94,46 @@ def sentence(evidence: Told, lang: str) -> str:
     return voice(lang)(evidence.template, **evidence.values)
 
 
+def told(words: str, lang: str) -> str:
+    """A detail in *lang*: scan files hold it in English, in pieces with colons between.
+
+    A piece that is not known (a server's words, a URL) stays as it is.
+    """
+    shown = visible(words)
+    if (whole := _piece(shown, lang)) != shown:
+        return whole
+    return ("：" if lang == "ja" else ": ").join(_piece(p, lang) for p in shown.split(": "))
+
+
+def _piece(words: str, lang: str) -> str:
+    if words in REASONS:
+        return translate(REASONS[words], lang)
+    if _MOMENT.fullmatch(words):
+        return moment(datetime.fromisoformat(words), lang)
+    if (said := translate(words, lang)) != words:
+        return said
+    for pattern, template in _details():
+        if found := pattern.fullmatch(words):
+            parts = {name: _piece(value, lang) for name, value in found.groupdict().items()}
+            return translate(template, lang).format_map(parts)
+    return words
+
+
+@cache
+def _details() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((_pattern(template), template) for template in (*DETAILS, *USAGE))
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = Formatter().parse(template)
+    return re.compile(
+        "".join(
+            re.escape(words) + (f"(?P<{name}>{_PARTS.get(name, '(?:(?!: ).)+')})" if name else "")
+            for words, name, _, _ in parts
+        )
+    )
+
+
 def visible(text: str) -> str:
     r"""*text* in which nothing is hidden: control characters, line breaks, what turns the writing
     direction round, lone surrogates and the like are spelt out, as ``\x1b`` or ``\u202e``.
@@ -124,14 +173,15 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
 def _shown(name: str, value: object, lang: str) -> str:
+    if (template := getattr(value, "template", None)) is not None:
+        return voice(lang)(template, **getattr(value, "values", {}))
     if isinstance(value, (tuple, list)):
         return ("、" if lang == "ja" else ", ").join(visible(str(each)) for each in value)
     if isinstance(value, datetime):
         return moment(value, lang)
     text = str(value)
     if name in _TELLING:
-        words, mark, depth = visible(text).partition(" (depth ")  # as OpenSSL's words end
-        return translate(_TELLING[name].get(text, words), lang) + mark + depth
+        return translate(_TELLING[name][text], lang) if text in _TELLING[name] else told(text, lang)
     if _MOMENT.fullmatch(text):
         return moment(datetime.fromisoformat(text), lang)
     return visible(text)
@@ -152,10 +202,14 @@ def _spelt(character: str) -> str:
 def _catalog(lang: str) -> gettext.NullTranslations:
     if lang not in languages()[1:]:
         return gettext.NullTranslations()
-    installed = resources.files("tlscheck") / "locale"
-    folder = installed if installed.is_dir() else Path(__file__).parents[1] / "locale"
-    with (folder / lang / "LC_MESSAGES" / "tlscheck.mo").open("rb") as file:
+    with (folder() / lang / "LC_MESSAGES" / "tlscheck.mo").open("rb") as file:
         return gettext.GNUTranslations(file)
+
+
+def folder() -> Path:
+    """The folder of the catalogs: inside the package where it is installed."""
+    installed = Path(str(resources.files("tlscheck"))) / "locale"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "locale"
 
 
 # ---- the human words of what the scan file names -------------------------------------------------
@@ -290,6 +344,91 @@ OBJECTIONS = (
     _N("CA signature digest algorithm too weak"),
 )
 """What OpenSSL most often objects to, in its own words."""
+ALERTS = (
+    _N("unexpected message"),
+    _N("sslv3 alert handshake failure"),
+    _N("ssl/tls alert handshake failure"),
+    _N("sslv3 alert bad certificate"),
+    _N("ssl/tls alert bad certificate"),
+    _N("tlsv13 alert certificate required"),
+    _N("tlsv1 alert protocol version"),
+    _N("tlsv1 alert insufficient security"),
+    _N("tlsv1 alert internal error"),
+    _N("tlsv1 alert access denied"),
+    _N("tlsv1 alert unknown ca"),
+    _N("tlsv1 unrecognized name"),
+    _N("unsupported protocol"),
+    _N("wrong version number"),
+    _N("dh key too small"),
+    _N("wrong signature type"),
+)
+"""How OpenSSL most often says that a handshake failed."""
+SYSTEM = (
+    _N("No such file or directory"),
+    _N("Permission denied"),
+    _N("Is a directory"),
+    _N("Not a directory"),
+    _N("File exists"),
+    _N("Read-only file system"),
+    _N("No space left on device"),
+    _N("Network is unreachable"),
+    _N("No route to host"),
+    _N("Cannot assign requested address"),
+    _N("Connection reset by peer"),
+    _N("Broken pipe"),
+    _N("Name or service not known"),
+    _N("nodename nor servname provided, or not known"),
+    _N("No address associated with hostname"),
+    _N("Temporary failure in name resolution"),
+)
+"""What the operating system most often says."""
+DETAILS = (
+    _N("closed before {awaited}"),
+    _N("waiting for {awaited}"),
+    _N("{awaited} does not end"),
+    _N("{awaited} is a refusal"),
+    _N("{awaited} is not {service}"),
+    _N("the answer to {command}"),
+    _N("{objection} (depth {depth})"),
+    _N("alert {number}"),
+    _N("HTTP status {number}"),
+    _N("[Errno {number}] {words}"),
+    _N("out of date since {moment}"),
+    _N("since {moment}"),
+    _N("the responder says {word}"),
+    _N("no answer within {seconds} s"),
+    _N("no end after {seconds} s"),
+    _N("the child ended with {ending}"),
+    _N("sslyze cannot be asked about {service}"),
+    _N("handshake message {number} before the ServerHello"),
+    _N("no element {tag}"),
+    _N("{size} bytes announced, {number} there"),
+    _N("{number} bytes are no list of {size} bytes each"),
+)
+"""Details that hold values; `told` finds the template that a detail was made of."""
+USAGE = (
+    _N("No such option {option}. Did you mean {name}?"),
+    _N("No such option {option}. (Did you mean one of: {names}?)"),
+    _N("No such option {option}."),
+    _N("No such command {command}. Did you mean {name}?"),
+    _N("No such command {command}. (Did you mean one of: {names}?)"),
+    _N("No such command {command}."),
+    _N("Missing argument {argument}."),
+    _N("Got unexpected extra argument ({argument})"),
+    _N("Got unexpected extra arguments ({argument})"),
+    _N("Option {option} requires an argument."),
+    _N("Option {option} does not take a value."),
+    _N("Invalid value for {option}: {argument} is not one of {names}."),
+)
+"""How click says that a command line is wrong."""
+_PARTS = {
+    "option": r"'[^']*'(?: / '[^']*')?",
+    "awaited": "the (?:greeting|beginning of TLS|answer to .+?)",
+    "moment": r"\d{4}-\d\d-\d\d.*",
+    **dict.fromkeys(("number", "size"), r"-?\d+"),
+    **dict.fromkeys(("seconds", "depth"), "[^ ]+"),
+}
+"""What the values of details look like."""
 _TELLING: Mapping[str, Mapping[str, str]] = {
     "verdict": VERDICTS,
     "answer": ANSWERS,
@@ -302,6 +441,10 @@ _TELLING: Mapping[str, Mapping[str, str]] = {
     "reason": REASONS,
     "cause": CAUSES,
     "matter": MATTERS,
-    **dict.fromkeys(("detail", "why", "objection", "stale"), REASONS),
+    "detail": {},
+    "why": {},
+    "objection": {},
+    "stale": {},
 }
-"""The values that are said in words where there are any, by the names that sentences give them."""
+"""The values that are said in words where there are any, by the names that sentences give them;
+those without a table are details, see `told`."""

@@ -4,15 +4,17 @@
     python -m tools.messages --check    change nothing, fail where something is stale or missing
 
 Sentences are: what `Problem`, `Open`, `Note`, `NotApplicable` and `Evidence` say, what `Missed` and
-`NetError` give as a literal detail, rules' titles and manuals, click's help, and whatever stands in
-`_("…")` or `_N("…")`, in code or in a template. Titles in profiles and checklists are not among
-them: TOML holds both languages side by side.
+other troubles give as a literal detail, the user's mistakes (`tlscheck.errors`) and the phrases in
+them, rules' titles and manuals, click's help, and whatever stands in `_("…")` or `_N("…")`, in code
+or in a template. Titles in profiles and checklists are not among them: TOML holds both languages
+side by side.
 """
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,12 +25,15 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment, nodes
 
+from tlscheck import errors
 from tlscheck.text import languages, normal
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "locale"
 TEMPLATE = LOCALE / "messages.pot"
 
+MISTAKES = [name for name in vars(errors) if name.endswith("Error")]
+"""The user's."""
 SENTENCE_AT = {
     "Problem": 1,
     "Open": 1,
@@ -37,14 +42,22 @@ SENTENCE_AT = {
     "Evidence": 1,
     "NetError": 1,
     "Missed": 2,
+    "_end": 1,
+    "PreambleError": 0,
+    "Unsettled": 0,
+    "DecodeError": 0,
+    "Phrase": 0,
+    **dict.fromkeys(MISTAKES, 0),
     "_": 0,
     "_N": 0,
 }
 """Which argument of a call is a sentence."""
-LITERAL = {"Problem", "Open", "Note", "NotApplicable", "_N"}
+LITERAL = {"Problem", "Open", "Note", "NotApplicable", "Phrase", "_N", *MISTAKES}
 """The calls whose sentence must be a literal, or a parameter that is given one."""
 TELLING = {"matter", "detail", "why"}
 """Keywords that hold a sentence or a part of one; see `tlscheck.text`."""
+TROUBLE = {"trouble", "doubt", "why", "awaited"}
+"""Variables and attributes that do."""
 HELP = {"help", "short_help", "epilog"}
 """Keywords of click's decorators that do."""
 
@@ -77,6 +90,8 @@ def _of_code(tree: ast.AST, where: str, *, in_cli: bool) -> Iterator[str]:
                     yield from _literals([*node.args[at : at + 1], *_given(node, {keyword})])
             yield from _literals(_given(node, keywords))
             yield from _of_call(node, name, where, {n for _, n in handed_on})
+        elif isinstance(node, ast.Assign) and {_name(t) for t in node.targets} & TROUBLE:
+            yield from _literals([node.value])
         elif isinstance(node, _Function):
             yield from _of_function(node)
 
@@ -157,7 +172,8 @@ def template() -> Catalog:
     """All sentences, each with the files it stands in; the same code gives the same catalog."""
     places: dict[str, dict[str, None]] = {}
     for sentence, where in sentences():
-        if message := normal(sentence):
+        message = normal(sentence)
+        if re.search("[A-Za-z]", re.sub(r"\{.*?\}", "", message)):  # else there is nothing to say
             places.setdefault(message, {})[where] = None
     catalog = _empty(None)
     for message, files in places.items():

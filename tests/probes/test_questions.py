@@ -39,8 +39,12 @@ from tlscheck.wire.registry import SUITE_BY_CODE, Version
 
 T10, T11, T12, T13 = Version.TLS_1_0, Version.TLS_1_1, Version.TLS_1_2, Version.TLS_1_3
 SEEDS = st.integers(0, 1 << 32)
-quick = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-long = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(
+    max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+long = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 ECDHE = (
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
     "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",

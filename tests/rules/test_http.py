@@ -13,6 +13,7 @@ from tlscheck.observations.http import (
     HstsFault,
     HttpObservation,
     Load,
+    Mark,
     Plain,
     PlainState,
     Policy,
@@ -360,9 +361,17 @@ def test_every_template_has_its_values() -> None:
         whole=False,
         loads=(Load("http://b.example", ("image",)), Load("ws://b.example", ("named",))),
         banners={"server": "a/1.0", "x-powered-by": "b"},
+        marks=(Mark("cdn", "Fastly"),),
     )
     for rule in collect(http).values():
         if rule is http.headers:
             continue
         for evidence in rule(seen, *WANTS.get(rule.check.__name__, ())):
             assert evidence.template.format(**evidence.values)
+
+
+def test_a_content_delivery_network_hides_the_leg_behind_it() -> None:
+    seen = page(marks=(Mark("cdn", "Fastly"), Mark("waf", "Other")))
+    assert deciding(http.origin_leg(seen)) == ["cdn?"]
+    with pytest.raises(NotApplicable):
+        http.origin_leg(page())

@@ -253,9 +253,9 @@ ROWS: list[tuple[Rule[Any], TlsObservation, Verdict]] = [
     (rules.session_crossing, one(deep=None), OPEN),
     (rules.session_crossing, one(deep=deep(others=0)), NONE),
     (rules.ticket_lifetime, one(), PASS),
-    (rules.ticket_lifetime, one(ticket_lifetime=86401), FAIL),
-    (rules.ticket_lifetime, one(ticket_lifetime=None), OPEN),
-    (rules.ticket_lifetime, one(ticket_lifetime=None, session_tickets=U), OPEN),
+    (rules.ticket_lifetime, one(ticket_lifetimes={V12: 7200, V13: 86401}), FAIL),
+    (rules.ticket_lifetime, one(ticket_lifetimes={}), OPEN),
+    (rules.ticket_lifetime, one(ticket_lifetimes={}, session_tickets=U), OPEN),
     (rules.post_quantum, one(), PASS),
     (rules.post_quantum, one(groups={V12: ("x25519",), V13: ("x25519",)}), FAIL),
     (
@@ -352,7 +352,9 @@ def anything(draw: st.DrawFn) -> TlsObservation:
         order={v: Order(draw(st.sampled_from(Chooser))) for v in accepted},
         dh=draw(st.sampled_from([(), dhe(), dhe(1024)])),
         **{name: draw(state) for name in STATES},
-        ticket_lifetime=draw(st.sampled_from([None, 7200, 100_000])),
+        ticket_lifetimes=draw(
+            st.dictionaries(st.sampled_from(list(Version)), st.sampled_from([7200, 100_000]))
+        ),
         client_certificate=ClientCertificate(draw(st.sampled_from(Demand))),
         deep=draw(
             st.none()
@@ -381,7 +383,7 @@ def doubts(seen: TlsObservation) -> Iterator[TlsObservation]:
         for name in DEEP_STATES:
             yield but(seen, deep=but(seen.deep, **{name: U}))
     yield but(seen, client_certificate=ClientCertificate())
-    yield but(seen, ticket_lifetime=None, session_tickets=U)
+    yield but(seen, ticket_lifetimes={}, session_tickets=U)
 
 
 def moved(seen: TlsObservation, version: Version, dimension: str, name: str) -> TlsObservation:
@@ -481,7 +483,7 @@ def test_cbc_in_a_version_that_is_open_is_not_ruled_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "seen", [modern(ticket_lifetime=None), modern(ticket_lifetime=None, deep=None)]
+    "seen", [modern(ticket_lifetimes={}), modern(ticket_lifetimes={}, deep=None)]
 )
 def test_tickets_of_tls_1_3_are_not_ruled_out_by_the_extension_of_tls_1_2(
     seen: TlsObservation,
@@ -491,7 +493,7 @@ def test_tickets_of_tls_1_3_are_not_ruled_out_by_the_extension_of_tls_1_2(
 
 
 def test_tickets_of_tls_1_3_are_not_ruled_out_where_tls_1_2_gives_none() -> None:
-    seen = one(session_tickets=R, ticket_lifetime=None, deep=None)
+    seen = one(session_tickets=R, ticket_lifetimes={}, deep=None)
     assert verdict(rules.ticket_lifetime, seen) is OPEN
 
 

@@ -15,6 +15,7 @@ import click
 from tlscheck import __version__
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import TlscheckError
+from tlscheck.text import told
 
 COMMANDS = {
     "scan": "scan",
@@ -66,11 +67,16 @@ def main() -> None:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         tlscheck.main(prog_name="tlscheck", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
-        click.echo(f"tlscheck: {' '.join(error.format_message().split())}", err=True)
+        click.echo(
+            f"tlscheck: {told(' '.join(error.format_message().split()), LANGUAGE)}", err=True
+        )
         sys.exit(2)
     except TlscheckError as error:
-        click.echo(f"tlscheck: {' '.join(str(error).split())}", err=True)
+        click.echo(f"tlscheck: {error.said(LANGUAGE)}", err=True)
         sys.exit(2)
     except click.Abort:
         sys.exit(130)

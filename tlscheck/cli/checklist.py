@@ -37,8 +37,12 @@ def show(catalog: str, item: str | None) -> None:
     shown = catalogs.load(catalog)
     items = [i for i in shown.items if item in (None, i.id)]
     if not items:
-        known = ", ".join(i.id for i in shown.items)
-        raise ChecklistError(f"{catalog}: no item {item}; there are {known}")
+        raise ChecklistError(
+            "checklist {checklist}: no item {item}; take one of {known}",
+            checklist=catalog,
+            item=item,
+            known=tuple(i.id for i in shown.items),
+        )
     click.echo(f"{shown.id}: {getattr(shown.title, LANGUAGE)}")
     for each in items:
         click.echo(f"\n{each.id}  {getattr(each.title, LANGUAGE)}")

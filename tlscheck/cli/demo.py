@@ -20,7 +20,8 @@ from tlscheck.errors import OutputError
     help=_(
         "Start a clinic on loopback, one endpoint as it should be and others with faults that real"
         " ones have, and look at it. Nothing leaves this machine."
-    )
+    ),
+    short_help=_("Start a clinic on loopback and look at it."),
 )
 @click.option(
     "--out", metavar="DIR", help=_("Write report.html, scan.json and report.txt into DIR too.")
@@ -59,6 +60,8 @@ def _folder(path: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be made ({error.strerror}); give another folder with --out"
+            "{file}: cannot be made ({detail}); give another folder with --out",
+            file=path,
+            detail=error.strerror,
         ) from None
     return folder

@@ -40,7 +40,9 @@ def write(data: bytes, path: str | None) -> None:
             raise
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); give another file with -o"
+            "{file}: cannot be written ({detail}); give another file with -o",
+            file=path,
+            detail=error.strerror,
         ) from None
 
 
@@ -50,11 +52,13 @@ def check(path: str | None) -> None:
         return
     target = Path(str(path)).resolve()
     if target.is_dir():
-        raise OutputError(f"{path}: is a folder; give a file")
+        raise OutputError("{file}: is a folder; give a file", file=path)
     if not target.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {target.parent}; make it first")
+        raise OutputError(
+            "{file}: there is no folder {folder}; make it first", file=path, folder=target.parent
+        )
     if not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise OutputError(f"{path}: cannot be written; give another file")
+        raise OutputError("{file}: cannot be written; give another file", file=path)
 
 
 def read(path: str) -> bytes:
@@ -63,5 +67,7 @@ def read(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be read ({error.strerror}); give a file that exists"
+            "{file}: cannot be read ({detail}); give a file that exists",
+            file=path,
+            detail=error.strerror,
         ) from None

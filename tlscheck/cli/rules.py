@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import textwrap
 
 import click
 
@@ -42,6 +43,7 @@ def rules(as_json: bool, name: str | None) -> None:
     for entry in entries:
         click.echo(f"{entry['id']}: {entry['title']}")
         click.echo(f"    {', '.join(RULES[str(entry['id'])].references)}")
+        click.echo(textwrap.indent(str(entry["manual"]), "    "))
         if entry["source"]:
             grade = text.word(text.GRADES, str(entry["grade"]), LANGUAGE)
             severity = text.word(text.SEVERITIES, str(entry["severity"]), LANGUAGE)
@@ -59,8 +61,11 @@ def explain(rule: str) -> None:
     found = RULES.get(rule)
     if found is None:
         near = difflib.get_close_matches(rule, RULES, 1)
-        hint = _("did you mean {name}?").format(name=near[0]) if near else _("see tlscheck rules")
-        raise TlscheckError(f"{rule}: {_('no such rule')}; {hint}")
+        if near:
+            raise TlscheckError(
+                "{rule}: no such rule; did you mean {name}?", rule=rule, name=near[0]
+            )
+        raise TlscheckError("{rule}: no such rule; `tlscheck rules` lists them", rule=rule)
     click.echo(f"{found.id}: {text.translate(found.title, LANGUAGE)}\n")
     click.echo(text.translate(found.manual, LANGUAGE) + "\n")
     click.echo(f"{_('Sources')}: {', '.join(found.references)}\n")

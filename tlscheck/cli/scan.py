@@ -129,10 +129,14 @@ def _subjects(only: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
         return known
     asked = tuple(part.strip() for part in only.split(",") if part.strip())
     if not asked:
-        raise ConfigError(f"--only {only!r}: no subject; there are {', '.join(known)}")
+        raise ConfigError(
+            "--only {only}: no subject; take some of {known}", only=repr(only), known=known
+        )
     for subject in asked:
         if subject not in known:
-            raise ConfigError(f"--only {subject}: no such subject; there are {', '.join(known)}")
+            raise ConfigError(
+                "--only {only}: no such subject; take some of {known}", only=subject, known=known
+            )
     return asked
 
 
@@ -144,7 +148,9 @@ def _authorities(path: str) -> bytes:
     try:
         x509.load_pem_x509_certificates(data)
     except ValueError:
-        raise ConfigError(f"--ca-file {path}: no certificate in PEM form; give one") from None
+        raise ConfigError(
+            "--ca-file {file}: no certificate in PEM form; give one", file=path
+        ) from None
     return data
 
 
@@ -153,12 +159,14 @@ def _override(text: str) -> tuple[tuple[str, int], str]:
     port, _colon, address = rest.partition(":")
     if not host or not port.isdigit() or not address:
         raise ConfigError(
-            f"--resolve {text}: give HOST:PORT:ADDR, as clinic.example.jp:443:192.0.2.1"
+            "--resolve {text}: give HOST:PORT:ADDR, as clinic.example.jp:443:192.0.2.1", text=text
         )
     try:
         return (host.lower(), int(port)), str(ipaddress.ip_address(address.strip("[]")))
     except ValueError:
-        raise ConfigError(f"--resolve {text}: {address} is no address; give one") from None
+        raise ConfigError(
+            "--resolve {text}: {address} is no address; give one", text=text, address=address
+        ) from None
 
 
 async def _plan(order: Order) -> list[str]:

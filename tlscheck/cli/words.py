@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,19 @@ def option(arguments: Sequence[str]) -> str | None:
 
 LANGUAGE = text.choose(option(sys.argv[1:]), None, os.environ)
 """``ja`` or ``en``: by ``--lang``, else the locale."""
+
+
+_OF_CLICK = (
+    text._N("Usage:"),
+    text._N("Options"),
+    text._N("Commands"),
+    text._N("Show this message and exit."),
+    text._N("Show the version and exit."),
+)
+"""What click itself puts into every help; it asks gettext for it."""
+os.environ["LANGUAGE"] = LANGUAGE
+gettext.bindtextdomain("tlscheck", text.folder())
+gettext.textdomain("tlscheck")
 
 
 def _(template: str) -> str:

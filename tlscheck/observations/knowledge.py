@@ -10,8 +10,10 @@ The rules of evidence are here, and nowhere else:
   same question meets it twice; and once there was any trouble, only when the question had at least
   twice as much room before it as the canary that was served after it: whatever limits rates
   would have stopped the canary first. Silence is no refusal, but for SSL 2.0.
-* Each name that is called refused was refused `NEEDED` times; where connections contradicted each
-  other (unequal nodes behind one address), `NEEDED_UNEQUAL` times, and accepted once wins.
+* Each name that is called refused was refused `NEEDED` times, and accepted once wins. Where
+  connections contradicted each other (unequal nodes behind one address), each is asked
+  `NEEDED_UNEQUAL` times, and what no node took by then is unknown: eight refusals may all be one
+  node's.
 * A refusal of suites counts only when a hello that offered all of them and more was answered:
   a filter that dislikes one of them would have stopped that too.
 * The dimensions lean on each other, so a refusal counts for a dimension only when all others were
@@ -266,6 +268,8 @@ class Knowledge:
         """What became of *version*."""
         if any(e.version is version for e in self.answered):
             return State.ACCEPTED
+        if self.contradictions:
+            return State.UNKNOWN
         if version is Version.SSL_2_0:
             refused = [e for e in self.exchanges if e.is_ssl2 and self.trusted(e)]
             return State.REFUSED if len(refused) >= self.needed else State.UNKNOWN
@@ -356,6 +360,9 @@ class Knowledge:
         """Names that are neither accepted nor refused, in registry order."""
         counts = self._refusal_counts(version, dimension)
         settled = set(self._accepted_counts(version, dimension)) | self._moot(version, dimension)
+        if self.contradictions:
+            # However often one node refuses, another may accept.
+            counts = Counter()
         classic = version.rank <= Version.TLS_1_2.rank
         if dimension != SUITE and classic and self.pending(version, SUITE):
             # A suite that is still open may be the one that would use them.
@@ -385,7 +392,7 @@ class Knowledge:
             moot.update(_kind(version, "ec"))
         if settled and not any(s.finite for s in accepted):
             moot.update(_kind(version, "ff"))
-        if self.finite_asked and not self._finite_strict and self.own_prime:
+        if self.finite_asked and not self.finite_negotiated and self.own_prime:
             # It is used for whoever asks for what the server does not know; it is not negotiated.
             moot.add(ffdhe_name(self.own_prime))
         return frozenset(moot)
@@ -443,6 +450,7 @@ class Knowledge:
                 counts = bool(shares) and shares <= accepted and self._full_suites(e, version)
             case _:
                 counts = self._full_suites(e, version) and self.full_groups(e, version)
+                counts = counts and self._groups_known_good(e)
         return names if counts else ()
 
     def _versed(self, e: Exchange) -> bool:
@@ -475,6 +483,15 @@ class Knowledge:
         }
         return bool(accepted) and set(e.suites) >= accepted
 
+    def _groups_known_good(self, e: Exchange) -> bool:
+        """Whether, if *e* offers DHE without ECDHE, just its groups were good for DHE before.
+
+        Some servers take DHE only with groups of RFC 7919 in the hello, some only without.
+        """
+        return any(SUITE_BY_NAME[n].elliptic for n in e.suites) or any(
+            x.suite in e.suites and set(x.group_codes) == set(e.group_codes) for x in self.answered
+        )
+
     def _refused_groups(self, e: Exchange, version: Version) -> tuple[str, ...]:
         """The groups that the refusal *e* can be about.
 
@@ -504,6 +521,8 @@ class Knowledge:
             return self._passed_over_finite(e)
         if version is Version.TLS_1_3 or len(e.groups) < 2 or e.group != e.groups[-1]:
             return ()
+        if e.group != e.key_kind:
+            return ()
         if not all(s.elliptic and s.authentication == "ECDSA" for s in suites):
             return ()
         refused = self._refusal_counts(version, SUITE)
@@ -527,12 +546,8 @@ class Knowledge:
     @cached_property
     def own_prime(self) -> bytes:
         """The prime that the server uses for who asks for no finite-field group that it knows."""
-        for e in self.answered:
-            exchange = e.flight.key_exchange
-            free = finite_control(e) or not finite_groups(e)
-            if free and e.version is Version.TLS_1_2 and exchange and exchange.prime:
-                return exchange.prime
-        return b""
+        free = (p for e, p in self._primes if finite_control(e) or not finite_groups(e))
+        return next(free, b"")
 
     @cached_property
     def _finite_strict(self) -> bool:
@@ -544,8 +559,25 @@ class Knowledge:
 
     @cached_property
     def finite_negotiated(self) -> bool:
-        """Whether the server heeds finite-field groups below TLS 1.3 (RFC 7919)."""
-        return self._finite_strict or any(self._finite_group(e) for e in self.answered)
+        """Whether the server heeds finite-field groups below TLS 1.3 (RFC 7919).
+
+        It refuses DHE where it knows none, or takes a group instead of its own prime.
+        """
+        own = int.from_bytes(self.own_prime)
+        return self._finite_strict or any(
+            own and own != int.from_bytes(prime) and ffdhe_name(prime) in e.groups
+            for e, prime in self._primes
+        )
+
+    @cached_property
+    def _primes(self) -> tuple[tuple[Exchange, bytes], ...]:
+        """The answers in TLS 1.2 that carried a prime, with it."""
+        found = []
+        for e in self.answered:
+            exchange = e.flight.key_exchange
+            if exchange and exchange.prime and e.version is Version.TLS_1_2:
+                found.append((e, exchange.prime))
+        return tuple(found)
 
     @property
     def finite_free(self) -> bool:
@@ -565,15 +597,12 @@ class Knowledge:
         )
 
     def _finite_group(self, e: Exchange) -> str:
-        """The finite-field group that was negotiated: its prime, and not just the server's own."""
+        """The finite-field group that was negotiated in *e*, empty for none."""
         exchange = e.flight.key_exchange
         if not exchange or not exchange.prime or e.version is not Version.TLS_1_2:
             return ""
-        own = int.from_bytes(self.own_prime)
-        if not self._finite_strict and own in (0, int.from_bytes(exchange.prime)):
-            return ""
         name = ffdhe_name(exchange.prime)
-        return name if name in e.groups else ""
+        return name if name in e.groups and self.finite_negotiated else ""
 
     def _passed_over_finite(self, e: Exchange) -> tuple[str, ...]:
         """The groups offered to a server that then used its own prime."""

@@ -133,8 +133,8 @@ class TlsObservation(Observation):
     """Accepted: a ChangeCipherSpec before the keys exist is swallowed (CVE-2014-0224)."""
     schemes_ignored: bool = False
     """The server signs with a scheme that was not offered: its schemes cannot be listed."""
-    ticket_lifetime: int | None = None
-    """Lifetime hint of session tickets in seconds, where one was seen."""
+    ticket_lifetimes: Mapping[Version, int] = field(default_factory=dict)
+    """Lifetime hint of session tickets in seconds, by the version that gave one; 0: no ticket."""
     alpn: tuple[str, ...] = ()
     """Application protocols that the server chose when offered."""
     client_certificate: ClientCertificate = ClientCertificate()

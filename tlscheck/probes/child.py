@@ -240,7 +240,7 @@ def _resumption(order: Order, tickets: bool, renegotiate: bool) -> Iterator[Said
     session = connection.ssl_client.get_session()
     close(connection)
     if _resumable(session, tickets):
-        _say_lifetime(session)
+        _say_lifetime(session, order.version)
         order.sessions.append(Session(session, order.version, legacy, tickets))
         connection = _open(
             order, order.place, order.version, legacy=legacy, tickets=tickets, session=session
@@ -263,9 +263,9 @@ def _resumable(session: Any, tickets: bool) -> bool:
     return bool(re.search(r"Session-ID: *[0-9A-F]", text))
 
 
-def _say_lifetime(session: Any) -> None:
+def _say_lifetime(session: Any, version: str) -> None:
     if found := re.search(r"lifetime hint: *(\d{1,10}) ", session.as_text()):
-        _say(kind="lifetime", seconds=int(found[1]))
+        _say(kind="lifetime", version=version, seconds=int(found[1]))
 
 
 def _secret(session: Any) -> str:
@@ -346,10 +346,10 @@ def _early_data(order: Order) -> Iterator[Said]:
     if session is None:
         if not talked:
             raise Unsettled("the server gave no session ticket in time")
-        _say(kind="lifetime", seconds=0)
+        _say(kind="lifetime", version="TLS 1.3", seconds=0)
         yield "early_data", State.REFUSED, ""
         return
-    _say_lifetime(session)
+    _say_lifetime(session, "TLS 1.3")
     order.sessions.append(Session(session, "TLS 1.3", legacy=False, tickets=True))
     if not session.get_max_early_data():
         yield "early_data", State.REFUSED, ""

@@ -81,8 +81,8 @@ class DeepLook(NamedTuple):
     """TCP connections opened to the place itself; all are in the net's count already."""
     counts: Mapping[str, int]
     """All connections, by the question that they were opened for."""
-    ticket_lifetime: int | None = None
-    """The longest lifetime hint of a session ticket, in seconds, where one was seen."""
+    ticket_lifetimes: Mapping[Version, int] = {}
+    """Lifetime hints of session tickets, in seconds, by the version that gave one."""
 
 
 class CrossCheck(NamedTuple):
@@ -199,8 +199,8 @@ class _Heard:
     second: dict[tuple[str, str], dict[str, State]] = field(default_factory=dict)
     connections: Counter[tuple[str, int]] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
-    lifetime: int | None = None
-    """The longest lifetime hint of a session ticket, in seconds."""
+    lifetimes: dict[Version, int] = field(default_factory=dict)
+    """The longest lifetime hint of a session ticket, in seconds, by version."""
     trouble: str | None = None
     """How it ended, empty for well; none while it has not ended."""
 
@@ -216,7 +216,8 @@ class _Heard:
                 answer = State(said["state"]), _printable(said["detail"])
                 self.answers[str(said["question"])] = answer
             case "lifetime":
-                self.lifetime = max(self.lifetime or 0, int(said["seconds"]))
+                version = Version(said["version"])
+                self.lifetimes[version] = max(self.lifetimes.get(version, 0), int(said["seconds"]))
             case "second":
                 states = {str(name): State(state) for name, state in said["states"].items()}
                 self.second[str(said["version"]), str(said["dimension"])] = states
@@ -374,7 +375,7 @@ async def look(
         settled.setdefault(name, State.UNKNOWN)
     place = (asked.place.address, asked.place.port)
     deep = replace(Deep(), **settled)  # type: ignore[arg-type]
-    return DeepLook(deep, missed, heard.connections[place], dict(heard.counts), heard.lifetime)
+    return DeepLook(deep, missed, heard.connections[place], dict(heard.counts), heard.lifetimes)
 
 
 def _reachable(asked: DeepQuestions, names: list[str]) -> tuple[list[str], tuple[Missed, ...]]:

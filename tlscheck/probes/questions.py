@@ -357,6 +357,8 @@ def _controls(known: Knowledge, ask: Asker) -> Iterator[Question]:
     top = next((v for v in CLASSIC if v in accepted), Version.TLS_1_3)
     groups, schemes = _full_groups(ask, top), _schemes(ask, top)
     own = _strong_first(known.accepted(top, SUITE))[:1]
+    if any(SUITE_BY_NAME[name].finite for name in own):
+        groups = _elliptic(groups)
     lists = {
         frozenset(e.suites)
         for e in known.own
@@ -527,9 +529,12 @@ def _classic_groups(
             offered = [*offered, curve]
         yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
     if schemes:
-        yield ask.classic(
-            version, _turned(_weak_first(signed), turn), full_groups, schemes, about=SCHEME
-        )
+        good = full_groups
+        if not set(signed) & set(elliptic):
+            # DHE alone is signed: the groups with which it was taken before.
+            taken = (e for e in known.answered if e.version is version and e.suite in signed)
+            good = max((list(e.groups) for e in taken), key=len, default=[]) or good
+        yield ask.classic(version, _turned(_weak_first(signed), turn), good, schemes, about=SCHEME)
     if version is Version.TLS_1_2:
         yield from _finite_groups(known, ask, [s.name for s in accepted if s.finite])
 

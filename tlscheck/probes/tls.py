@@ -222,8 +222,12 @@ async def probe(net: Net, place: Place, means: Means) -> TlsLook:
         deep_look = replace(deep_look, disagreements=checked.disagreements)
         look.missed += checked.missed
     demand = _merged(seen, hands.demand(look.http))
-    lifetime = found.ticket_lifetime if found else None
-    look.tls = replace(seen, deep=deep_look, client_certificate=demand, ticket_lifetime=lifetime)
+    look.tls = replace(
+        seen,
+        deep=deep_look,
+        client_certificate=demand,
+        ticket_lifetimes=found.ticket_lifetimes if found else {},
+    )
     return look
 
 

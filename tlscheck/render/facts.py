@@ -17,6 +17,7 @@ from tlscheck.text import (
     STANDINGS,
     STATES,
     moment,
+    told,
     translate,
     visible,
     voice,
@@ -236,7 +237,7 @@ _STORE_WORDS = {
 
 
 def _trust(trust: Trust, lang: str, words: Mapping[State, str] = _PATH_WORDS) -> str:
-    detail = translate(visible(trust.detail), lang)
+    detail = told(trust.detail, lang)
     said = translate(words[trust.state], lang)
     return with_detail(said, "" if trust.state is State.ACCEPTED else detail, lang)
 

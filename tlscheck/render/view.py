@@ -23,6 +23,7 @@ from tlscheck.text import (
     VERDICTS,
     moment,
     sentence,
+    told,
     translate,
     visible,
     word,
@@ -194,7 +195,7 @@ def _facts(target: Target, lang: str) -> tuple[tuple[str, str], ...]:
 def _missed(look: Look, lang: str) -> Iterable[tuple[str, str]]:
     for missed in look.missed:
         why = word(REASONS, missed.reason, lang)
-        detail = translate(visible(missed.detail), lang)
+        detail = told(missed.detail, lang)
         yield word(SUBJECTS, missed.kind, lang), with_detail(why, detail, lang)
 
 

@@ -481,18 +481,26 @@ def ticket_lifetime(seen: TlsObservation, want: TicketLifetime) -> Problems:
     The key that seals tickets opens all sessions sealed with it. Set ssl_session_timeout (nginx)
     or SSLSessionCacheTimeout (Apache), and renew the ticket key.
     """
-    no_13 = seen.versions.get(Version.TLS_1_3) is State.REFUSED
-    if seen.session_tickets is State.REFUSED and seen.ticket_lifetime is None and no_13:
+    giving = [Version.TLS_1_3] * (seen.versions.get(Version.TLS_1_3) is not State.REFUSED)
+    classic = [v for v, state in _states(seen) if state is State.ACCEPTED and v not in giving]
+    if seen.session_tickets is not State.REFUSED and classic:
+        giving.append(classic[-1])
+    if not giving:
         raise NotApplicable("no-tickets", "no session tickets are given")
-    if seen.ticket_lifetime is None:
-        yield Open("unseen", "the lifetime of session tickets was not seen")
-    elif seen.ticket_lifetime > want.maximum:
-        yield Problem(
-            "long",
-            "session tickets live {seconds} seconds, {maximum} are wanted at the most",
-            seconds=seen.ticket_lifetime,
-            maximum=want.maximum,
-        )
+    for version, seconds in seen.ticket_lifetimes.items():
+        if seconds > want.maximum:
+            yield Problem(
+                "long",
+                "{version}: session tickets live {seconds} seconds, {maximum} are wanted at most",
+                version=version,
+                seconds=seconds,
+                maximum=want.maximum,
+            )
+    for version in giving:
+        if version not in seen.ticket_lifetimes:
+            yield Open(
+                "unseen", "{version}: the lifetime of session tickets was not seen", version=version
+            )
 
 
 @rule("FIPS 203")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tlscheck.text import _N
 from tlscheck.wire.codec import DecodeError, Reader
 from tlscheck.wire.hello import Content, Extension, Message, parse_extensions
 from tlscheck.wire.registry import SUITE_BY_CODE
@@ -73,7 +74,6 @@ class Flight:
     request: CertificateRequest | None = None
     status: bytes = b""
     """A stapled OCSP response, DER."""
-    ticket_lifetime: int | None = None
     done: bool = False
     """ServerHelloDone was there."""
     alerts: list[tuple[int, int]] = field(default_factory=list)
@@ -222,16 +222,16 @@ def read_flight(received: bytes) -> Flight:
 
 def _guess(data: bytes) -> str:
     for start, what in (
-        (b"HTTP/", "an HTTP answer"),
-        (b"SSH-", "an SSH banner"),
-        (b"220", "a greeting in clear text"),
-        (b"+OK", "a greeting in clear text"),
-        (b"* OK", "a greeting in clear text"),
-        (b"<", "markup"),
+        (b"HTTP/", _N("an HTTP answer")),
+        (b"SSH-", _N("an SSH banner")),
+        (b"220", _N("a greeting in clear text")),
+        (b"+OK", _N("a greeting in clear text")),
+        (b"* OK", _N("a greeting in clear text")),
+        (b"<", _N("markup")),
     ):
         if data.startswith(start):
             return what
-    return "not a TLS record"
+    return _N("not a TLS record")
 
 
 def _server_hello(body: Reader) -> ServerHello:

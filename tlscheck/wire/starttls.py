@@ -12,6 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import NoReturn, TypeVar
 
+from tlscheck.text import _N
 from tlscheck.wire.codec import DecodeError, Reader
 
 LIMIT = 65536
@@ -336,7 +337,7 @@ def _mysql(talk: Conversation) -> Wait[None]:
     request = b"".join(
         (_CLIENT.to_bytes(4, "little"), (1 << 24).to_bytes(4, "little"), b"\x2d", bytes(23))
     )
-    talk.say(len(request).to_bytes(3, "little") + b"\x01" + request, "the beginning of TLS")
+    talk.say(len(request).to_bytes(3, "little") + b"\x01" + request, _N("the beginning of TLS"))
 
 
 def _mysql_capabilities(packet: bytes) -> int:
@@ -359,7 +360,7 @@ def _xmpp(talk: Conversation) -> Wait[None]:
     talk.say(
         f"<?xml version='1.0'?><stream:stream to='{html.escape(talk.host)}' xmlns='jabber:client'"
         " xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>",
-        "the answer to our stream",
+        _N("the answer to our stream"),
     )
     tag = yield from _tag(talk, first=True)
     if tag not in ("?xml", "stream"):
