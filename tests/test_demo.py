@@ -103,6 +103,7 @@ def test_what_is_as_it_should_be_fails_only_where_a_demonstration_must(run: Run)
     assert run.with_verdict("portal", Verdict.NOT_APPLICABLE) == {
         "tls.encrypt-then-mac",
         "tls.session-crossing",
+        "http.origin-leg",
         "certificate.transparency",
         "certificate.stapling",
     }

@@ -250,7 +250,7 @@ def test_three_unrelated_names_with_one_key_are_intercepted() -> None:
             assert found.verdict is OPEN
             assert causes(found) == {"intercepted"}
         else:
-            assert found.verdict is PASS
+            assert found.verdict in (PASS, NONE)
     assert judging.exit_code(report) == 3
 
 
