@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--ca-file", metavar="F", help=_("Also trust the CAs in F, PEM."))
 @click.option("--plan", is_flag=True, help=_("Say what would be asked, and ask nothing."))
 @click.option(
-    "--cross-check", is_flag=True, help=_("Enumerate with sslyze too (500 connections more).")
+    "--cross-check", is_flag=True, help=_("Enumerate with sslyze too (some 560 connections more).")
 )
 @click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
 @options.judging
