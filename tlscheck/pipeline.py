@@ -27,6 +27,9 @@ SUBJECTS = (*ENDPOINT_SUBJECTS, "addresses")
 _MOST_OTHERS = 3
 """On how many other names and addresses a session is tried."""
 
+_STRICT, _UPGRADE = 50, "pip install 'cryptography>=50.0.2,<51'"
+"""Older releases of cryptography verify hostile chains for minutes (CVE-2026-69249)."""
+
 Tell = Callable[[str, str, int], None]
 """Called with a target's id, what is being asked and the connections spent so far."""
 
@@ -201,6 +204,8 @@ async def _look(
         shown = tls_look.certificate or (nothing and replace(nothing, kind="certificate"))
         if isinstance(shown, CertificateObservation):
             seen["certificate"] = shown
+            if int(version("cryptography").partition(".")[0]) < _STRICT:
+                missed.append(Missed("certificate.strict", Reason.CRYPTOGRAPHY, _UPGRADE))
         else:
             missed.append(shown or Missed("certificate", Reason.NOT_ASKED))
     return seen, [m for m in missed if m.kind.partition(".")[0] in order.subjects]

@@ -19,8 +19,13 @@ def write(data: bytes, path: str | None) -> None:
     """
     if path is None or path == "-":
         stream = sys.stdout.buffer
-        stream.write(data)
-        stream.flush()
+        try:
+            stream.write(data)
+            stream.flush()
+        except BrokenPipeError:
+            # Whoever read us has gone: as quiet as if the signal had ended us.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            sys.exit(141)
         return
     target = Path(path)
     try:

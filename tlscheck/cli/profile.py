@@ -41,12 +41,14 @@ def show(name: str) -> None:
         severity = text.word(text.SEVERITIES, setting.severity, LANGUAGE)
         grade = text.word(text.GRADES, setting.basis.grade, LANGUAGE)
         click.echo(f"\n{setting.rule.id}: {text.translate(setting.rule.title, LANGUAGE)}")
-        click.echo(f"    {severity}; {setting.basis.source} ({grade})")
+        source = text.translate(setting.basis.source, LANGUAGE)
+        click.echo(f"    {severity}; {source} ({grade})")
         if setting.want is not None:
             click.echo(f"    {wanted(setting.want)}")
         for block in setting.open:
             grade = text.word(text.GRADES, block.basis.grade, LANGUAGE)
-            click.echo(f"    ? {', '.join(block.values)}: {block.basis.source} ({grade})")
+            source = text.translate(block.basis.source, LANGUAGE)
+            click.echo(f"    ? {', '.join(block.values)}: {source} ({grade})")
             click.echo(f"      {getattr(block.question, LANGUAGE)}")
     if shown.questions:
         click.echo(f"\n{_('Open questions')}:")

@@ -30,7 +30,7 @@ def rules(as_json: bool, name: str | None) -> None:
             "manual": text.translate(rule.manual, LANGUAGE),
             "references": list(rule.references),
             "severity": setting.severity if setting else None,
-            "source": setting.basis.source if setting else None,
+            "source": text.translate(setting.basis.source, LANGUAGE) if setting else None,
             "grade": setting.basis.grade if setting else None,
         }
         for rule in RULES.values()
@@ -74,7 +74,8 @@ def explain(rule: str) -> None:
         if setting:
             grade = text.word(text.GRADES, setting.basis.grade, LANGUAGE)
             severity = text.word(text.SEVERITIES, setting.severity, LANGUAGE)
-            click.echo(f"{name}: {severity}; {setting.basis.source} ({grade})")
+            source = text.translate(setting.basis.source, LANGUAGE)
+            click.echo(f"{name}: {severity}; {source} ({grade})")
             if setting.want is not None:
                 click.echo(f"    {wanted(setting.want)}")
 
