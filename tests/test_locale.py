@@ -237,3 +237,11 @@ def test_a_sentence_that_cannot_be_translated_stops_it() -> None:
 def test_it_finds_what_templates_say() -> None:
     template = '<p title="{{ _("Title") }}">{{ _("{count} more", count=1) }} {{ other("x") }}</p>'
     assert list(messages._of_template(template)) == ["Title", "{count} more"]
+
+
+def test_it_finds_what_the_values_of_profiles_rest_on() -> None:
+    table = tomllib.loads(
+        'source = "a document"\n[tls.suites]\nbasis = { source = "Item 1" }\n'
+        '[[tls.suites.open]]\nbasis = { source = "Nothing" }\n'
+    )
+    assert list(messages._of_profile(table)) == ["Item 1", "Nothing"]

@@ -316,6 +316,7 @@ SUBJECTS = {
     "ike": _N("IKE"),
     "turn": _N("Media relay (TURN)"),
     "tls.hellos": _N("Versions, suites and groups of TLS"),
+    "certificate.strict": _N("Second verifier of certificate paths"),
     "tls.deep": _N("Deep checks of TLS"),
     "tls.cross_check": _N("Second opinion on TLS"),
 }
@@ -445,6 +446,7 @@ _TELLING: Mapping[str, Mapping[str, str]] = {
     "why": {},
     "objection": {},
     "stale": {},
+    "source": {},
 }
 """The values that are said in words where there are any, by the names that sentences give them;
 those without a table are details, see `told`."""

@@ -6,8 +6,8 @@
 Sentences are: what `Problem`, `Open`, `Note`, `NotApplicable` and `Evidence` say, what `Missed` and
 other troubles give as a literal detail, the user's mistakes (`tlscheck.errors`) and the phrases in
 them, rules' titles and manuals, click's help, and whatever stands in `_("…")` or `_N("…")`, in code
-or in a template. Titles in profiles and checklists are not among them: TOML holds both languages
-side by side.
+or in a template, and the sources of what profiles want. Titles in profiles and checklists are not
+among them: TOML holds both languages side by side.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import ast
 import io
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,6 +77,11 @@ def sentences() -> _Found:
     for path in sorted((ROOT / "reports").rglob("*.html")):
         where = path.relative_to(ROOT).as_posix()
         yield from ((sentence, where) for sentence in _of_template(path.read_text("utf-8")))
+    for path in sorted((ROOT / "profiles").glob("*.toml")):
+        where = path.relative_to(ROOT).as_posix()
+        yield from (
+            (source, where) for source in _of_profile(tomllib.loads(path.read_text("utf-8")))
+        )
 
 
 def _of_code(tree: ast.AST, where: str, *, in_cli: bool) -> Iterator[str]:
@@ -147,6 +153,20 @@ def _of_template(source: str) -> Iterator[str]:
         match call:
             case nodes.Call(node=nodes.Name(name="_"), args=[nodes.Const(value=str() as text), *_]):
                 yield text
+
+
+def _of_profile(part: object) -> Iterator[str]:
+    """The source of every basis; a profile's own is a document's name and stays as it is."""
+    match part:
+        case {"basis": {"source": str() as source}}:
+            yield source
+    match part:
+        case dict():
+            for value in part.values():
+                yield from _of_profile(value)
+        case list():
+            for value in part:
+                yield from _of_profile(value)
 
 
 def _name(node: ast.expr) -> str:

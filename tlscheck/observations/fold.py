@@ -282,13 +282,19 @@ def _client_certificate(known: Knowledge) -> ClientCertificate:
 
 
 def _filtered(known: Knowledge) -> bool:
-    """Whether only the browser-shaped hello is answered, and all others meet no TLS alert."""
+    """Whether only the browser-shaped hello is answered, and all others meet no TLS alert.
+
+    Controls that mix suites of TLS 1.3 and older ones look much like a browser, too.
+    """
     browser = [e for e in known.answered if e.most is None]
-    others = [e for e in known.own if e.most is not None and not e.is_ssl2]
-    return (
-        bool(browser)
-        and bool(others)
-        and not any(
-            e.outcome in (Outcome.ANSWERED, Outcome.REFUSED, Outcome.FALLBACK) for e in others
-        )
-    )
+    others = [e for e in known.own if e.most is not None and not e.is_ssl2 and not _mixed(e)]
+    reactions = (Outcome.ANSWERED, Outcome.REFUSED, Outcome.FALLBACK)
+    return bool(browser and others) and not any(e.outcome in reactions for e in others)
+
+
+def _mixed(e: Exchange) -> bool:
+    modern = {SUITE_BY_NAME[name].lowest is Version.TLS_1_3 for name in e.suites}
+    return len(modern) == 2 and len(e.suites) < _FEW
+
+
+_FEW = 100

@@ -262,7 +262,7 @@ def _grounds(several: Iterable[Finding], lang: str) -> Iterable[Ground]:
             severity=finding.severity,
             severity_word=word(SEVERITIES, finding.severity, lang),
             profiles=tuple(map(visible, finding.profiles)),
-            source=visible(finding.basis.source),
+            source=visible(translate(finding.basis.source, lang)),
             grade=finding.basis.grade,
             grade_word=word(GRADES, finding.basis.grade, lang),
         )
