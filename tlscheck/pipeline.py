@@ -277,7 +277,7 @@ class Cost:
     trouble: str = ""
 
 
-_USUAL, _MOST, _CROSS = 45, 220, 600
+_USUAL, _MOST, _CROSS = 45, 250, 570
 """Measured in ``bench/``: a strict server, one with every suite, and what --cross-check adds."""
 
 
