@@ -464,7 +464,7 @@ def test_a_limit_turns_nothing_good(truth: Truth, limit: dict[str, Any]) -> None
 @pytest.mark.slow
 def test_a_filter_of_hellos_turns_nothing_good(truth: Truth) -> None:
     """Hellos that do not offer TLS 1.3 are reset on the way."""
-    # BUG: a false pass. tls.ticket-lifetime judges the one lifetime that was seen: nginx says 30
+    # Once a false pass. tls.ticket-lifetime judges the one lifetime that was seen: nginx says 30
     # days in TLS 1.2 and 7 in TLS 1.3, and only the latter got through.
 
     def old(first: bytes) -> bool:
@@ -478,7 +478,7 @@ def test_the_target_s_seconds_are_kept(truth: Truth) -> None:
     with faults.proxy(truth.server, faults=Faults(rate=2)) as between:
         began = time.monotonic()
         look(between, target_seconds=10.0)
-        # BUG: the child, HTTP and the certificates begin when the budget is spent.
+        # Once: the child, HTTP and the certificates begin when the budget is spent.
         assert time.monotonic() - began < 20
 
 
@@ -490,7 +490,7 @@ def test_an_answer_in_tls_1_3_proves_nothing_of_tls_1_2(
     jsse: Start, proxy: Callable[..., Proxy], identity: Identity
 ) -> None:
     """A server whose TLS 1.2 lacks the extended master secret, banning after the first answer."""
-    # BUG: a false pass. Where TLS 1.3 alone was answered and TLS 1.2 is unknown, `fold` takes it
+    # Once a false pass. Where TLS 1.3 alone was answered and TLS 1.2 is unknown, `fold` takes it
     # for a server of TLS 1.3 alone: compression, secure-renegotiation, extended-master-secret,
     # early-ccs and heartbleed pass.
     server = jsse(

@@ -151,7 +151,7 @@ def test_soft_refusals_count_when_met_twice_and_with_room(soft: Reply) -> None:
 
 @pytest.mark.parametrize("end", [End.RESET, End.CLOSED])
 def test_an_answer_that_breaks_off_is_no_soft_refusal(end: End) -> None:
-    # BUG: FALSE REFUSAL. The server had begun to answer the very suite.
+    # Once a false refusal. The server had begun to answer the very suite.
     half = (yes(T12, RC4)[0][:60], end)
     events = [GOOD, (WEAK, half), GOOD, (WEAK, half), GOOD]
     assert not refused(*events, gaps=[0, 1.0, 0.1, 1.0, 0.1])
@@ -246,7 +246,7 @@ def test_schemes_asked_without_every_signed_suite_are_not_refused() -> None:
 
 
 def test_schemes_are_not_refused_while_suites_that_could_use_them_are_open() -> None:
-    # BUG: FALSE REFUSAL. Only an RSA suite is known so far and the look ends here (budget, ban);
+    # Once a false refusal. Only an RSA suite is known so far and the look ends here (budget, ban);
     # the ECDSA suites are still pending, and so is every scheme that only they would use.
     question = classic([GCM], schemes=["ecdsa_secp256r1_sha256", "rsa_pkcs1_md5"])
     k = known(GOOD, (question, NO), (question, NO), GOOD)
@@ -275,7 +275,7 @@ def test_finite_groups_that_are_refused_refuse_no_suite() -> None:
 
 
 def test_finite_groups_are_not_refused_because_an_unknown_one_is_ignored() -> None:
-    # BUG: FALSE REFUSAL. JSSE takes its own prime where it knows no group of those offered, but
+    # Once a false refusal. JSSE takes its own prime where it knows no group of those offered, but
     # takes ffdhe4096 where that is offered.
     k = known(GOOD, (classic([DHE], groups=["ffdhe2048"]), dhe()), (control(), dhe()), GOOD)
     assert "ffdhe4096" not in k.refused(T12, GROUP)
@@ -308,7 +308,7 @@ def test_with_ecdsa_alone_the_certificates_curve_tells_what_was_passed_over() ->
 
 
 def test_passed_over_says_nothing_once_another_certificate_is_there() -> None:
-    # BUG: FALSE REFUSAL. The server has an order of groups of its own (P-256 first) and a second,
+    # Once a false refusal. The server has an order of groups of its own (P-256 first) and a second,
     # RSA certificate: with ECDHE_RSA and P-384 alone it would take P-384.
     passed = only_ecdsa("secp256r1", ["secp384r1", "secp256r1"])
     k = known(passed, passed, GOOD)
@@ -457,7 +457,7 @@ def modern(
 
 
 def test_an_empty_key_share_that_is_refused_refuses_no_group() -> None:
-    # BUG: FALSE REFUSAL. A server that wants a share refuses the hello for that alone.
+    # Once a false refusal. A server that wants a share refuses the hello for that alone.
     full = list(candidates(T13, GROUP))
     first = (modern(full, shares=["x25519"]), yes(T13, AES))
     asked = modern(["GC256A", "GC256B"])

@@ -103,8 +103,8 @@ _NAMES = {"X25519": "x25519", "X448": "x448", "prime256v1": "secp256r1"}
 @pytest.mark.slow
 @pytest.mark.parametrize("ordered", ["on", "off"])
 @pytest.mark.parametrize(("protocols", "string", "curves", "kinds"), MATRIX)
-# BUG where RSA key exchange alone is configured: the schemes of TLS 1.2 stay unknown.
-# BUG for the last row: FALSE REFUSAL of groups that an ECDSA answer passed over.
+# Once, where RSA key exchange alone is configured: the schemes of TLS 1.2 stay unknown.
+# Once, for the last row, a false refusal of groups that an ECDSA answer passed over.
 def test_nginx(
     nginx: Start,
     identity: Identity,
@@ -406,7 +406,7 @@ def test_jsse_heeds_finite_groups_in_tls_1_2(jsse: Start, identity: Identity) ->
     look.finished()
     assert look.versions == {T12}
     assert look.seen.suites[T12] == ("TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",)
-    # BUG: JSSE takes ffdhe4096 where that alone is offered, and ffdhe2048 where it knows none of
+    # Once: JSSE takes ffdhe4096 where that alone is offered, and ffdhe2048 where it knows none of
     # those offered; the control group is thus answered, and both are then called refused. And its
     # schemes are never settled: it says ServerHello before it looks for one, then alert 80.
     assert set(look.seen.groups[T12]) == {"ffdhe2048", "ffdhe4096"}

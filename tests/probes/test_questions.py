@@ -121,7 +121,7 @@ def test_every_range_of_versions(lowest: Version, name: str | None) -> None:
 
 @pytest.mark.parametrize("suite", ["TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_PSK_WITH_AES_128_CBC_SHA"])
 def test_schemes_that_no_suite_uses_are_not_left_open(suite: str) -> None:
-    # BUG: RSA key exchange alone signs nothing; all schemes of TLS 1.2 stay unknown.
+    # Once: RSA key exchange alone signs nothing; all schemes of TLS 1.2 stay unknown.
     settled(Network(nodes=(server(T12, suites=(suite,)),)))
 
 
@@ -131,7 +131,7 @@ def test_an_ordinary_server_costs_few_questions() -> None:
 
 
 def test_dual_certificates_and_an_order_of_groups() -> None:
-    # BUG: FALSE REFUSAL. What an ECDSA answer passed over is still counted when RSA came to light.
+    # Once a false refusal. What an ECDSA answer passed over is still counted when RSA came to light.
     node = server(
         T11, T12,
         suites=("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", "TLS_RSA_WITH_NULL_MD5",
@@ -146,14 +146,14 @@ def test_dual_certificates_and_an_order_of_groups() -> None:
 def test_an_ecdsa_server_with_an_order_that_does_not_mind_its_curve(
     groups: tuple[str, ...],
 ) -> None:
-    # BUG: FALSE REFUSAL. rustls and others choose by their own order and do not look for the
+    # Once a false refusal. rustls and others choose by their own order and do not look for the
     # certificate's curve: what stands after it is taken when it is offered without the curve.
     node = server(T12, suites=ECDSA, certificates=("secp256r1",), groups=groups, checks_curve=False)
     honest(Network(nodes=(node,)))
 
 
 def test_groups_that_have_no_share_are_not_refused_by_who_wants_shares() -> None:
-    # BUG: FALSE REFUSAL.
+    # Once a false refusal.
     node = server(T13, wants_shares=True, groups=("x25519", "GC256A", "GC512B"))
     honest(Network(nodes=(node,)))
 
@@ -223,7 +223,7 @@ def test_servers_that_look_at_the_first_suites_only(first: int) -> None:
 
 @pytest.mark.parametrize("versions", [(T12,), (T12, T13), (T11, T12)])
 def test_a_suite_that_fails_once_chosen_hides_no_other(versions: tuple[Version, ...]) -> None:
-    # BUG where this fails: FALSE REFUSAL of a version, each whole hello for which offers DHE, for
+    # Once a false refusal of a version, each whole hello for which offers DHE, for
     # which the server has no parameters (testssl.sh issue 2883).
     dhe = ("TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA")
     node = server(*versions, suites=dhe + ECDHE + CBC + MODERN, trap=True)
@@ -254,7 +254,7 @@ def test_no_fault_of_many_makes_a_refusal(seed: int) -> None:
 
 
 def test_a_look_that_ends_early_refuses_no_scheme_of_suites_still_open() -> None:
-    # BUG: FALSE REFUSAL of ecdsa_secp256r1_sha256 while the ECDSA suites are pending.
+    # Once a false refusal of ecdsa_secp256r1_sha256 while the ECDSA suites are pending.
     suites = ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", *CBC, *ECDSA)
     node = server(T12, suites=suites, certificates=("RSA", "secp256r1"))
     for count in range(4, 40):
@@ -263,7 +263,7 @@ def test_a_look_that_ends_early_refuses_no_scheme_of_suites_still_open() -> None
 
 @pytest.mark.parametrize("seed", range(8))
 def test_answers_that_break_off_are_no_refusals(seed: int) -> None:
-    # BUG: FALSE REFUSAL. Half a ServerHello and a reset, twice with room, count as a soft refusal.
+    # Once a false refusal. Half a ServerHello and a reset, twice with room, count as a soft refusal.
     suites = (*ECDHE, *CBC, "TLS_PSK_WITH_AES_128_CBC_SHA", "TLS_DHE_PSK_WITH_AES_128_CBC_SHA")
     node = server(T10, T12, suites=suites, prime=(1 << 1023) + 5)
     honest(Network(nodes=(node,), cut=0.6, seed=seed))
@@ -280,7 +280,7 @@ FILTERS = {
     "EXPORT": _of(lambda h: any((s := SUITE_BY_CODE.get(c)) and s.export for c in h.suites)),
     "more than 100 suites": _of(lambda h: len(h.suites) > 100),
     "heartbeat": _of(lambda h: h.extension(15) is not None),
-    # BUG: FALSE REFUSAL of TLS 1.3. Every hello for it offers the hybrid.
+    # Once a false refusal of TLS 1.3. Every hello for it offers the hybrid.
     "ML-KEM": _of(lambda h: 0x11EC in h.numbers(10)),
     "more than 20 groups": _of(lambda h: len(h.numbers(10)) > 20),
     "more than 800 bytes": _of(lambda h: len(h.records()) > 800),
@@ -312,7 +312,7 @@ def check_nodes(seed: int) -> None:
 @given(SEEDS)
 @quick
 def test_nodes_that_contradict_each_other_refuse_nothing_that_one_takes(seed: int) -> None:
-    # BUG: FALSE REFUSAL. Eight refusals by the same node of two that take turns prove nothing of
+    # Once a false refusal. Eight refusals by the same node of two that take turns prove nothing of
     # the other: once contradictions are seen, nothing can be called refused.
     check_nodes(seed)
 
@@ -341,7 +341,7 @@ def test_every_prefix_of_a_look_is_honest() -> None:
                 assert known.version(version) is not State.REFUSED, (count, version)
             for dimension in (SUITE, "groups", "schemes"):
                 wrong = set(known.refused(version, dimension)) & network.truth(version, dimension)
-                # BUG where this fails: schemes and groups are refused before the suites are known.
+                # Once schemes and groups are refused before the suites are known.
                 assert not wrong or version not in network.true_versions, (count, version, wrong)
 
 

@@ -102,7 +102,7 @@ def test_ban(server: Server, proxy: ProxyStart, after: int, ban: str) -> None:
     it = proxy(server, ban_after=after, ban=ban)
     look = Looked(it, timeout=2.0)
     assert look.stop in ((Stop.BANNED, Stop.BUDGET, Stop.MUTE) if after < 6 else (Stop.BANNED,))
-    # We do not hammer who has shut us out. BUG where this fails: with one answer and then none,
+    # We do not hammer who has shut us out. Once with one answer and then none,
     # the ladder of shapes is climbed before anybody asks whether we are banned.
     assert it.met("ban") <= 20
     assert look.seen.unknown or look.stop is Stop.MUTE
@@ -261,7 +261,7 @@ def not_a_browser(first: bytes) -> bool:
 def test_filters_of_hellos(
     server: Server, proxy: ProxyStart, reject: Callable[[bytes], bool]
 ) -> None:
-    # BUG where `hybrid` fails: FALSE REFUSAL of TLS 1.3, every hello for which offers ML-KEM.
+    # Once, for `hybrid`, a false refusal of TLS 1.3, every hello for which offers ML-KEM.
     look = Looked(proxy(server, reject=reject), timeout=2.0)
     if reject is not_a_browser:
         assert look.seen.filtered
@@ -283,7 +283,7 @@ def test_nodes_with_and_without_tls_1_0(
         f"ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers {STRING};ssl_ecdh_curve X25519:prime256v1;",
         certificates=[identity.rsa],
     )
-    # BUG where this fails: FALSE REFUSAL of TLS 1.0 by the node that has none.
+    # Once a false refusal of TLS 1.0 by the node that has none.
     look = Looked(proxy(server, strict))
     assert look.seen.versions[T10] is not State.REFUSED
     assert look.seen.contradictions or look.seen.versions[T10] is State.UNKNOWN
@@ -299,7 +299,7 @@ def test_nodes_with_different_certificates(
         certificates=[other.rsa],
     )
     look = Looked(proxy(server, twin))
-    # BUG where this fails: leaves are compared for equal questions only, and few are put twice.
+    # Once leaves are compared for equal questions only, and few are put twice.
     assert "certificate" in look.seen.contradictions
 
 
