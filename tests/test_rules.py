@@ -160,7 +160,8 @@ KINDS: dict[str, CertificateObservation] = {
 def test_a_certificate_that_was_not_seen_leaves_everything_open(
     kind: str, doubt: dict[str, Any]
 ) -> None:
-    # Once: with maybe_more, certificate.transparency fails the chain of a private CA (a false fail).
+    # Once: with maybe_more, certificate.transparency fails the chain of a private CA (a false
+    # fail).
     before, after = (
         {
             f.rule: f.verdict

@@ -131,7 +131,8 @@ def test_an_ordinary_server_costs_few_questions() -> None:
 
 
 def test_dual_certificates_and_an_order_of_groups() -> None:
-    # Once a false refusal. What an ECDSA answer passed over is still counted when RSA came to light.
+    # Once a false refusal. What an ECDSA answer passed over is still counted when RSA came to
+    # light.
     node = server(
         T11, T12,
         suites=("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", "TLS_RSA_WITH_NULL_MD5",
