@@ -189,7 +189,9 @@ async def _look(
     net: Net, place: Place, order: Order, means: tls.Means
 ) -> tuple[dict[str, Observation], list[Missed]]:
     seen: dict[str, Observation] = {}
-    tls_look = await (tls.probe if "tls" in order.subjects else tls.shake)(net, place, means)
+    # Which certificates there are only the hellos tell.
+    whole = "tls" in order.subjects or "certificate" in order.subjects
+    tls_look = await (tls.probe if whole else tls.shake)(net, place, means)
     missed = list(tls_look.missed)
     if tls_look.tls and "tls" in order.subjects:
         seen["tls"] = tls_look.tls

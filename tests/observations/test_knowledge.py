@@ -324,17 +324,23 @@ def test_a_version_that_is_answered_is_accepted_for_good() -> None:
     assert k.version(Version.TLS_1_0) is State.ACCEPTED
 
 
-def test_a_whole_refusal_speaks_of_all_versions_below() -> None:
-    whole = classic(version=Version.TLS_1_1)
-    k = known(GOOD, (whole, NO_VERSION), (whole, NO_VERSION), GOOD)
+def short(version: Version) -> Question:
+    """A hello as short as an ordinary client's, without DHE."""
+    suites = [n for n in candidates(version, SUITE) if not SUITE_BY_NAME[n].finite]
+    return classic(suites[:20], version=version)
+
+
+def test_a_whole_refusal_and_an_ordinary_one_speak_of_all_versions_below() -> None:
+    whole = (classic(version=Version.TLS_1_1), NO)
+    ordinary = (short(Version.TLS_1_1), NO)
+    k = known(GOOD, whole, ordinary, GOOD)
     for version in (Version.TLS_1_1, Version.TLS_1_0, Version.SSL_3_0):
         assert k.version(version) is State.REFUSED
     assert k.version(Version.SSL_2_0) is State.UNKNOWN
     assert k.version(T13) is State.UNKNOWN
-    once = known(GOOD, (whole, NO_VERSION), GOOD)
-    assert once.version(Version.TLS_1_1) is State.UNKNOWN
-    open_end = known(GOOD, (whole, NO_VERSION), (whole, NO_VERSION))
-    assert open_end.version(Version.TLS_1_1) is State.UNKNOWN
+    for events in ([whole], [ordinary, ordinary], [whole, whole]):
+        assert known(GOOD, *events, GOOD).version(Version.TLS_1_1) is State.UNKNOWN
+    assert known(GOOD, whole, ordinary).version(Version.TLS_1_1) is State.UNKNOWN
 
 
 def test_a_part_of_the_suites_refuses_no_version() -> None:
@@ -372,7 +378,9 @@ def test_ssl_3_0_is_seen_of_an_endpoint_that_has_a_name() -> None:
     named = ASK.classic(T12, [GCM], ["x25519"], [SCHEME_NAME])
     k = known((named, yes(T12, GCM)), (asked, yes(Version.SSL_3_0, CBC)))
     assert k.version(Version.SSL_3_0) is State.ACCEPTED
-    no = known(GOOD, (asked, NO_VERSION), (asked, NO_VERSION), GOOD)
+    few = [n for n in suites if not SUITE_BY_NAME[n].finite][:20]
+    ordinary = ASK.classic(Version.SSL_3_0, few, (), ())
+    no = known(GOOD, (asked, NO_VERSION), (ordinary, NO_VERSION), GOOD)
     assert no.version(Version.SSL_3_0) is State.REFUSED
 
 

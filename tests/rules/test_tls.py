@@ -497,5 +497,14 @@ def test_tickets_of_tls_1_3_are_not_ruled_out_where_tls_1_2_gives_none() -> None
     assert verdict(rules.ticket_lifetime, seen) is OPEN
 
 
+def test_versions_before_tls_1_2_sign_with_md5_and_sha_1() -> None:
+    old = Version.TLS_1_0
+    signed = {old: ("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",)}
+    unsigned = {old: ("TLS_RSA_WITH_AES_128_CBC_SHA",)}
+    for suites_of, expected in ((signed, FAIL), (unsigned, PASS)):
+        seen = one(versions=versions(TLS_1_0=A), suites={**ACCEPTED["suites"], **suites_of})
+        assert verdict(rules.signature_schemes, seen) is expected
+
+
 def test_the_observation_is_of_its_time() -> None:
     assert one().at == blank_tls().at == AT

@@ -265,10 +265,14 @@ def presented(exchanges: Iterable[Exchange]) -> tuple[Presented, ...]:
     )
 
 
+_KINDS = {"rsa": "RSA", "ed25519": "Ed25519", "ed448": "Ed448"}
+"""Kinds of key by the first word of the schemes that they sign with; else ECDSA."""
+
+
 def key_types(seen: TlsObservation) -> frozenset[str]:
     """What the server's keys are known to be, as suites name them (``RSA``, ``ECDSA`` …)."""
     schemes = seen.schemes.get(Version.TLS_1_3, ())
-    kinds = {"RSA" if scheme.startswith("rsa") else "ECDSA" for scheme in schemes}
+    kinds = {_KINDS.get(scheme.partition("_")[0], "ECDSA") for scheme in schemes}
     return frozenset(kinds.union(seen.certificate_types))
 
 

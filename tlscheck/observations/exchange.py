@@ -29,6 +29,12 @@ _CURVE_OIDS = {
     bytes.fromhex("06052b81040022"): "secp384r1",
     bytes.fromhex("06052b81040023"): "secp521r1",
 }
+_KEY_OIDS = {
+    bytes.fromhex("06092a864886f70d010101"): "RSA",
+    bytes.fromhex("06092a864886f70d01010a"): "RSA-PSS",
+    bytes.fromhex("06032b6570"): "Ed25519",
+    bytes.fromhex("06032b6571"): "Ed448",
+}
 _EC_KEY = bytes.fromhex("06072a8648ce3d0201")
 
 
@@ -111,7 +117,7 @@ class Exchange:
         leaf = self.flight.certificates[0]
         if _EC_KEY in leaf:
             return next((name for oid, name in _CURVE_OIDS.items() if oid in leaf), "")
-        return "RSA"
+        return next((name for oid, name in _KEY_OIDS.items() if oid in leaf), "")
 
     @property
     def retried(self) -> bool:

@@ -250,7 +250,7 @@ class Knowledge:
         if any(
             self._accepted_counts(v, d)[name] and count
             for v in Version
-            for d in (SUITE, GROUP)
+            for d in DIMENSIONS
             for name, count in self._refusal_counts(v, d).items()
             if not (d == SUITE and _finite(name))
         ):
@@ -281,34 +281,41 @@ class Knowledge:
         """How often *version* was refused as a whole."""
         passed_over = sum(1 for e in self.answered if self._passes_over(e, version))
         if version in (Version.TLS_1_3, Version.TLS_1_2):
-            whole = self._least(version) if self.whole_enough(version) else 0
-            return passed_over + whole
+            return passed_over + self._whole(version)
         # A hello up to `most` that is refused whole says that there is nothing from `most` down,
         # so it speaks of *version* too, unless a version between is accepted.
         whole = 0
         for most in (v for v in _OLD if v.rank >= version.rank):
             if any(e.version is most for e in self.answered):
                 break
-            if self.whole_enough(most):
-                whole = max(whole, self._least(most))
+            whole = max(whole, self._whole(most))
         return passed_over + whole
+
+    def _whole(self, version: Version) -> int:
+        """How often hellos up to *version* were refused whole, short ordinary ones included."""
+        least = self._least(version)
+        if not least or not self.whole_enough(version):
+            return 0
+        short = (e for e in self.own if e.most is version and self.ordinary(e) and self.trusted(e))
+        return least if version is Version.TLS_1_3 else least + sum(1 for _ in short)
+
+    @staticmethod
+    def ordinary(e: Exchange) -> bool:
+        """Whether *e* is a hello as short as ordinary clients', without finite-field suites."""
+        return len(e.suites) <= _SHORT and not any(_finite(name) for name in e.suites)
 
     def whole_enough(self, version: Version, *, claimed: bool = False) -> bool:
         """Whether the refusals of *version* as a whole can be about the version.
 
         Of TLS 1.3, one of them must be of a hello without hybrid groups, which some filters
-        dislike. Below, an alert must have named the version, or one hello have done without
-        finite-field suites: a server that chooses such a one may lack the parameters.
+        dislike. Below, one must be of a short, ordinary hello: some filters stop long ones of old
+        versions, and a server that chooses a finite-field suite may lack the parameters.
         """
         for e in self.own:
             if e.most is not version or e.outcome is Outcome.ANSWERED or e.is_ssl2:
                 continue
-            if not self._counts(e, claimed):
-                continue
-            if version is Version.TLS_1_3:
-                if not hybrids(e):
-                    return True
-            elif e.flight.fatal == _PROTOCOL_VERSION or not any(_finite(n) for n in e.suites):
+            fit = not hybrids(e) if version is Version.TLS_1_3 else self.ordinary(e)
+            if fit and self._counts(e, claimed):
                 return True
         return False
 
@@ -650,5 +657,6 @@ def _kind(version: Version, kind: str) -> tuple[str, ...]:
 
 
 _OLD: Sequence[Version] = (Version.SSL_3_0, Version.TLS_1_0, Version.TLS_1_1)
-_PROTOCOL_VERSION = 70
+_SHORT = 30
+"""As many suites as ordinary clients offer at the most."""
 _SSL2_SOFT = frozenset((Outcome.SILENT, Outcome.GARBLED, Outcome.ALERT, *_SOFT))

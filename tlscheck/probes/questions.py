@@ -398,9 +398,12 @@ def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
 def _claimed(known: Knowledge, version: Version) -> bool:
     """Whether refusals enough are there, and only signs of health are still missing."""
     whole = _claimed_whole(known, version)
-    return whole + (0 if whole else known.version_refusals(version)) >= known.needed and (
-        not whole or known.whole_enough(version, claimed=True)
-    )
+    if not whole:
+        return known.version_refusals(version) >= known.needed
+    if version is not Version.TLS_1_3:
+        own = [e for e in known.own if e.most is version and known.ordinary(e)]
+        whole += sum(1 for e in own if e.outcome is Outcome.REFUSED and known.trust(e) is not False)
+    return whole >= known.needed and known.whole_enough(version, claimed=True)
 
 
 def _modern_whole(known: Knowledge, ask: Asker) -> Iterator[Question]:
@@ -423,22 +426,23 @@ def _claimed_whole(known: Knowledge, version: Version) -> int:
 
 
 def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
-    """All suites of *version*, in as few hellos as the shape allows, twice.
+    """All suites of *version*, in as few hellos as the shape allows, and a short ordinary hello.
 
-    The second time without the groups of RFC 7919, and where no alert spoke of the version, once
-    more without finite-field suites: a server that chooses one and has no parameters fails.
+    Some filters stop long hellos of old versions, so only the two together refuse a version.
     """
     claims = known.claims(version, SUITE)
-    names = [n for n in _weak_first(candidates(version, SUITE)) if claims[n] < known.needed]
-    schemes, groups = _schemes(ask, version), _full_groups(ask, version)
+    names = [n for n in _weak_first(candidates(version, SUITE)) if not claims[n]]
+    schemes, groups = _schemes(ask, version), _elliptic(_full_groups(ask, version))
     most = 400 if ask.shape.most_suites > 200 else ask.shape.most_suites
-    asked = [(chunk, groups) for chunk in _chunks(names, 1, most)]
-    asked += [(chunk[::-1], _elliptic(groups)) for chunk, _ in asked]
-    if not names:
-        others = [n for n in candidates(version, SUITE) if not SUITE_BY_NAME[n].finite]
-        asked = [(chunk, groups) for chunk in _chunks(others, 1, most)]
-    for chunk, of in asked:
-        yield ask.classic(version, chunk, of, schemes, about="versions")
+    for chunk in _chunks(names, 1, most) if names else ():
+        yield ask.classic(version, chunk, groups, schemes, about="versions")
+    by_code = {SUITE_BY_NAME[name].code: name for name in candidates(version, SUITE)}
+    common = [by_code[code] for code in _COMMON_SUITES if code in by_code]
+    short = [name for name in common if not SUITE_BY_NAME[name].finite]
+    plain = replace(ask, shape=LADDER[-1])
+    yield plain.classic(
+        version, short, sorted(COMMON_GROUPS), _schemes(plain, version), about="versions"
+    )
 
 
 # -- SSL 3.0 to TLS 1.2 ---------------------------------------------------------------------------
@@ -659,7 +663,9 @@ def _untried_schemes(known: Knowledge) -> list[str]:
     if any("rsa" in name for name in known.accepted(Version.TLS_1_3, SCHEME)):
         kinds.add("RSA")
     tried = {e.schemes[0] for e in known.own if e.most is Version.TLS_1_3 and len(e.schemes) == 1}
-    return [s for kind in sorted(kinds or {""}) for s in _SCHEMES_OF[kind] if s not in tried]
+    return [
+        s for kind in sorted(kinds or {""}) for s in _SCHEMES_OF.get(kind, ()) if s not in tried
+    ]
 
 
 # -- the rest -------------------------------------------------------------------------------------
@@ -842,4 +848,4 @@ def _pad(hello: ClientHello) -> ClientHello:
 def certificate_curve(known: Knowledge) -> str:
     """The curve of the ECDSA certificate, empty where none was seen."""
     kinds = (e.key_kind for e in known.answered)
-    return next((kind for kind in kinds if kind not in ("", "RSA")), "")
+    return next((kind for kind in kinds if kind in GROUP_BY_NAME), "")

@@ -307,6 +307,8 @@ def signature_schemes(seen: TlsObservation, want: Schemes) -> Problems:
                 yield Problem(
                     "accepted", "{version}: {scheme} is accepted", version=version, scheme=name
                 )
+    if want.forbid_hashes & {"MD5", "SHA1"}:
+        yield from _old_signatures(seen)
     for version, left in seen.unknown.items():
         for name in left.schemes:
             if weak(name):
@@ -538,6 +540,8 @@ def client_certificate(seen: TlsObservation, want: ClientCertificateWanted) -> P
         yield Open("unknown", "not settled whether a client certificate is asked for")
     elif demand not in want.demand:
         yield Problem("demand", "client certificate: {demand}", demand=demand)
+    else:
+        yield Note("strangers", "that certificates of strangers are refused was not tried")
 
 
 @rule("RFC 9325, section 3")
@@ -624,6 +628,18 @@ def _level(name: str, levels: tuple[frozenset[str], ...]) -> int:
 def _finite(name: str) -> bool:
     suite = SUITE_BY_NAME.get(name)
     return bool(suite and suite.finite)
+
+
+def _old_signatures(seen: TlsObservation) -> Problems:
+    """Versions before TLS 1.2 sign with MD5 and SHA-1 put together, and know nothing else."""
+    for version, names in seen.suites.items():
+        if version.rank < Version.TLS_1_2.rank and any(_signed(name) for name in names):
+            yield Problem("old", "{version} signs with MD5 and SHA-1", version=version)
+
+
+def _signed(name: str) -> bool:
+    suite = SUITE_BY_NAME.get(name)
+    return bool(suite and suite.signed)
 
 
 def _static_rsa(name: str) -> bool:
