@@ -250,7 +250,7 @@ class Knowledge:
         if any(
             self._accepted_counts(v, d)[name] and count
             for v in Version
-            for d in DIMENSIONS
+            for d in (SUITE, GROUP)
             for name, count in self._refusal_counts(v, d).items()
             if not (d == SUITE and _finite(name))
         ):
