@@ -374,6 +374,25 @@ def test_no_charset_hides_an_origin(charset: str) -> None:
     assert found.loads == (Load("http://x.example", ("script",)),)
 
 
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("", "utf-16"),
+        ("utf-8", "utf-16"),
+        ("utf-16", "utf-16"),
+        ("utf-16; x=y", "utf-16-le"),
+        ("utf-16le", "utf-16-le"),
+        ("UTF-16BE", "utf-16-be"),
+        ("shift_jis", "utf-8-sig"),
+    ],
+)
+def test_two_byte_characters_hide_no_origin(declared: str, codec: str) -> None:
+    body = "<p>予約</p><script src='http://x.example/'></script>".encode(codec)
+    answer = Response(200, (("content-type", f"text/html; charset={declared}"),), body)
+    found = observation(NOW, PLACE, [Hop("https://clinic.example/", answer, NOW)], None)
+    assert found.loads == (Load("http://x.example", ("script",)),)
+
+
 def test_a_page_of_many_origins_counts_as_not_read_to_its_end() -> None:
     few = "".join(f"<img src=https://{n % 9}.example>" for n in range(2000))
     many = "".join(f"<img src=https://{n}.example>" for n in range(2000))

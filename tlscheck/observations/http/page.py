@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping
 from html import unescape
@@ -55,9 +56,17 @@ _CHARSETS = {
     "shift-jis": "cp932",
     "x-sjis": "cp932",
     "windows-31j": "cp932",
-    "utf-16": "utf-16",
+    "utf-16": "utf-16-le",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
 }
 """Where ASCII may mean something else; anything else is read as UTF-8, which finds every URL."""
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""The byte order marks, which outrank the declared charset (Encoding Standard, section 6)."""
 
 
 class Page:
@@ -77,8 +86,7 @@ class Page:
         self._found: dict[tuple[str, str], None] = {}
         self._fields(response)
         if self.html:
-            charset = parameters.partition("charset=")[2].strip(" \"';")
-            self._read(response.body.decode(_CHARSETS.get(charset, "utf-8"), "replace"))
+            self._read(response.body.decode(_encoding(parameters, response.body), "replace"))
 
     def loads(self) -> tuple[Load, ...]:
         """The origins other than the page's own, in order of their names."""
@@ -158,6 +166,15 @@ _RAW_END = {
     tag: re.compile(rf"</{tag}(?=[\s/>])", re.IGNORECASE)
     for tag in ("script", "style", "textarea", "title", "xmp")
 }
+
+
+def _encoding(parameters: str, body: bytes) -> str:
+    """The name of the codec of a page, by its first bytes, else by the type's ``charset``."""
+    for mark, codec in _MARKS:
+        if body.startswith(mark):
+            return codec
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip(" \"'")
+    return _CHARSETS.get(charset, "utf-8")
 
 
 def _elements(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
