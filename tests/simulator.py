@@ -61,6 +61,7 @@ from tlscheck.wire.registry import (
     Suite,
     Version,
 )
+from tlscheck.wire.shares import share
 
 End = Literal["rst", "fin", "drop", "unconnected", "alert"]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -319,13 +320,15 @@ class Simulated:
         return frozenset(n for n in self.enabled(version) if self._takes(version, n))
 
     def _takes(self, version: Version, name: str) -> bool:
+        return any(choice.version is version for choice in self._choices(version, name))
+
+    def _choices(self, version: Version, suite: str, **options: Any) -> Iterator[Choice]:
         # A server that heeds finite groups may have parameters of its own for who offers none.
         elliptic = [g for g in candidates(version, GROUP) if GROUP_BY_NAME[g].kind != "ff"]
         for groups in (None, elliptic):
-            choice = self.choose(plain_hello(version, [name], groups=groups, shares=True))
-            if isinstance(choice, Choice) and choice.version is version:
-                return True
-        return False
+            hello = plain_hello(version, [suite], groups=groups, shares=True, **options)
+            if isinstance(choice := self.choose(hello), Choice):
+                yield choice
 
     def _takes_group(self, version: Version, suites: frozenset[str], group: str) -> bool:
         curves = [c for c in self.certificates if c != "RSA" and c != group]
@@ -340,12 +343,11 @@ class Simulated:
         return False
 
     def _takes_scheme(self, version: Version, suites: frozenset[str], scheme: str) -> bool:
-        for suite in suites:
-            hello = plain_hello(version, [suite], schemes=[scheme], shares=True)
-            choice = self.choose(hello)
-            if isinstance(choice, Choice) and choice.scheme == scheme:
-                return True
-        return False
+        return any(
+            choice.scheme == scheme
+            for suite in suites
+            for choice in self._choices(version, suite, schemes=[scheme])
+        )
 
     @property
     def true_versions(self) -> frozenset[Version]:
@@ -786,6 +788,14 @@ _SIGNING = (
 )  # fmt: skip
 
 
+def _has_share(group: str) -> bool:
+    """Whether the engine can make a share for *group*; of others it can only ask without one."""
+    try:
+        return bool(share(GROUP_BY_NAME[group]))
+    except KeyError:
+        return False
+
+
 def _some(r: random.Random, names: Sequence[str], least: int = 0) -> list[str]:
     """Some of *names* in a random order, at least *least* of them."""
     return r.sample(list(names), r.randint(min(least, len(names)), len(names)))
@@ -843,7 +853,7 @@ def _sample_server(r: random.Random) -> Simulated:
         heeds_finite=r.random() < 0.2,
         knows_supported_versions=r.random() < 0.8 or T13 in versions,
         schemes_before_retry=r.random() < 0.5,
-        wants_shares=r.random() < 0.1,
+        wants_shares=r.random() < 0.1 and all(map(_has_share, groups)),
         fallback_scsv=r.random() < 0.7,
         refusal=refusal,
         version_refusal=r.choice((Refusal(alert=70), Refusal(alert=40), refusal)),

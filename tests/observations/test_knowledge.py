@@ -12,7 +12,15 @@ import pytest
 from tests.simulator import START, Choice, Simulated, plain_hello
 from tlscheck.model import State
 from tlscheck.observations.exchange import End, Exchange
-from tlscheck.observations.knowledge import GROUP, SCHEME, SUITE, Knowledge, candidates
+from tlscheck.observations.knowledge import (
+    CALM,
+    GROUP,
+    SCHEME,
+    SOFT_NEEDED,
+    SUITE,
+    Knowledge,
+    candidates,
+)
 from tlscheck.probes.questions import Asker, Question
 from tlscheck.wire.hello import Content, record
 from tlscheck.wire.primes import FFDHE_PRIMES
@@ -136,31 +144,52 @@ NO_VERSION = (alert(70), End.ENOUGH)
 SOFT = [RST, FIN, (alert(80), End.ENOUGH), (alert(112), End.ENOUGH), (alert(0), End.CLOSED)]
 
 
+ROOM, CLOSE = 1.0, 0.1
+MANY = [GOOD] * CALM
+
+
+def softly(
+    soft: Reply,
+    times: int = SOFT_NEEDED,
+    *,
+    room: float = ROOM,
+    close: float = CLOSE,
+    before: Sequence[tuple[Question, Reply]] = MANY,
+    between: Sequence[tuple[Question, Reply]] = (GOOD,),
+) -> bool:
+    """Whether RC4 is refused by *soft*, met so many times with *room*, a canary behind each."""
+    events, gaps = list(before), [CLOSE] * len(before)
+    for _ in range(times):
+        events += [(WEAK, soft), *between]
+        gaps += [room, close, *[CLOSE] * (len(between) - 1)]
+    return refused(*events, gaps=gaps)
+
+
 @pytest.mark.parametrize("soft", SOFT)
-def test_soft_refusals_count_when_met_twice_and_with_room(soft: Reply) -> None:
-    room, close = 1.0, 0.1
-    event = (WEAK, soft)
-    assert refused(GOOD, event, GOOD, event, GOOD, gaps=[0, room, close, room, close])
-    assert not refused(GOOD, event, GOOD, gaps=[0, room, close])
-    assert not refused(GOOD, event, GOOD, event, GOOD, gaps=[0, close, close, close, close])
-    assert not refused(GOOD, event, GOOD, event, GOOD, gaps=[0, room, room, room, room])
-    assert not refused(GOOD, event, GOOD, event, GOOD, gaps=[0, room, close, room, 0.6])
-    assert not refused(GOOD, event, GOOD, event, gaps=[0, room, close, room])
-    assert not refused(GOOD, event, BAD, GOOD, event, GOOD, gaps=[0, room, close, room, room, 0.1])
+def test_soft_refusals_count_when_met_often_with_room_in_a_calm_network(soft: Reply) -> None:
+    assert softly(soft)
+    assert softly(soft, before=[GOOD], between=[GOOD] * CALM)
+    assert not softly(soft, SOFT_NEEDED - 1)
+    assert not softly(soft, room=CLOSE)
+    assert not softly(soft, room=ROOM, close=0.6)
+    assert not softly(soft, between=[])
+    # Once a false refusal. A network that ended good ones and bad ones alike at random.
+    assert not softly(soft, before=[GOOD])
+    assert not softly(soft, before=[*MANY, BAD, GOOD])
+    assert not softly(soft, before=[*[GOOD] * (CALM - 4), BAD, *[GOOD] * (CALM - 4)])
+    assert softly(soft, before=[GOOD, BAD, *MANY])
 
 
 @pytest.mark.parametrize("end", [End.RESET, End.CLOSED])
 def test_an_answer_that_breaks_off_is_no_soft_refusal(end: End) -> None:
     # Once a false refusal. The server had begun to answer the very suite.
     half = (yes(T12, RC4)[0][:60], end)
-    events = [GOOD, (WEAK, half), GOOD, (WEAK, half), GOOD]
-    assert not refused(*events, gaps=[0, 1.0, 0.1, 1.0, 0.1])
+    assert not softly(half)
 
 
-def test_two_soft_refusals_of_different_questions_count_for_nothing() -> None:
+def test_soft_refusals_of_different_questions_count_for_nothing() -> None:
     other = classic([RC4, "TLS_RSA_WITH_RC4_128_SHA"])
-    events = [GOOD, (WEAK, RST), GOOD, (other, RST), GOOD]
-    assert not refused(*events, gaps=[0, 1, 0.1, 1, 0.1])
+    assert not softly(RST, SOFT_NEEDED - 1, between=[GOOD, (other, RST), GOOD])
 
 
 def test_a_refusal_that_overlaps_a_failing_canary_counts_for_nothing() -> None:
@@ -205,6 +234,18 @@ def test_refusals_without_a_hello_that_offered_it_all_and_was_answered_count_for
 
 
 # -- Fullness of the dimensions -------------------------------------------------------------------
+
+
+def test_suites_of_an_old_version_need_a_control_of_that_version_as_long() -> None:
+    # Once a false refusal. A filter of long hellos of old versions answers them with an alert.
+    old = Version.TLS_1_1
+    brief = classic([CBC, RC4], version=old)
+    rest = [n for n in candidates(old, SUITE) if n != CBC]
+    no = (classic(rest, version=old), NO)
+    events = [GOOD, (brief, yes(old, CBC)), no, no, GOOD]
+    assert not known(*events).refused(old, SUITE)
+    answered = (classic(candidates(old, SUITE), version=old), yes(old, CBC))
+    assert set(known(*events, answered).refused(old, SUITE)) == set(rest)
 
 
 def test_suites_without_all_groups_are_not_refused() -> None:
@@ -403,6 +444,16 @@ def test_ssl2_is_refused_by_anything_but_an_answer_twice(reply: Reply) -> None:
     assert known((OLD, reply), (OLD, reply), GOOD).version(Version.SSL_2_0) is State.UNKNOWN
     k = known(GOOD, (OLD, reply), (OLD, reply), BAD, GOOD)
     assert k.version(Version.SSL_2_0) is State.UNKNOWN
+
+
+@pytest.mark.parametrize("reply", [RST, FIN, MUTE])
+def test_ssl2_needs_more_where_anything_else_met_trouble(reply: Reply) -> None:
+    trouble = (WEAK, RST)
+    k = known(GOOD, trouble, GOOD, (OLD, reply), (OLD, reply), GOOD)
+    assert k.version(Version.SSL_2_0) is State.UNKNOWN
+    events = [*MANY, trouble, GOOD, *[(OLD, reply), GOOD] * SOFT_NEEDED]
+    gaps = [CLOSE] * len(MANY) + [ROOM, CLOSE] * (SOFT_NEEDED + 1)
+    assert known(*events, gaps=gaps).version(Version.SSL_2_0) is State.REFUSED
 
 
 def test_ssl2_is_not_refused_where_no_connection_comes_about() -> None:

@@ -242,6 +242,7 @@ def check_faults(seed: int) -> None:
 @given(SEEDS)
 @quick
 @example(2066)
+@example(7602)
 def test_no_fault_makes_a_refusal(seed: int) -> None:
     check_faults(seed)
 
@@ -277,6 +278,10 @@ def _of(test: Callable[[ClientHello], bool]) -> Callable[[Hello], bool]:
     return lambda hello: isinstance(hello, ClientHello) and test(hello)
 
 
+def _old_and_longer(size: int) -> Callable[[Hello], bool]:
+    return _of(lambda h: h.version < T12.code and len(h.records()) > size)
+
+
 FILTERS = {
     "EXPORT": _of(lambda h: any((s := SUITE_BY_CODE.get(c)) and s.export for c in h.suites)),
     "more than 100 suites": _of(lambda h: len(h.suites) > 100),
@@ -286,10 +291,14 @@ FILTERS = {
     "more than 20 groups": _of(lambda h: len(h.numbers(10)) > 20),
     "more than 800 bytes": _of(lambda h: len(h.records()) > 800),
     "RC4": _of(lambda h: bool({3, 4, 5} & set(h.suites))),
+    # Once false refusals, of the version and of its suites.
+    "old and more than 120 bytes": _old_and_longer(120),
+    "old and more than 200 bytes": _old_and_longer(200),
+    "old and more than 400 bytes": _old_and_longer(400),
 }
 
 
-@pytest.mark.parametrize("end", ["rst", "fin", "drop"])
+@pytest.mark.parametrize("end", ["alert", "rst", "fin", "drop"])
 @pytest.mark.parametrize("what", FILTERS)
 def test_filters_of_hellos_make_no_refusal(what: str, end: End) -> None:
     node = server(T10, T12, T13)

@@ -6,16 +6,20 @@ The rules of evidence are here, and nowhere else:
 * A refusal counts only between two good canaries: the last sign of health before it and the first
   after it must be good. A sign of health is any answer; a known-good hello that is not answered, or
   a connection that does not come about, is a bad one.
-* An alert that refuses counts once. A close, a reset or another alert is a refusal only when the
-  same question meets it twice; and once there was any trouble, only when the question had at least
-  twice as much room before it as the canary that was served after it: whatever limits rates
-  would have stopped the canary first. Silence is no refusal, but for SSL 2.0.
+* An alert that refuses counts once. A close, a reset or another alert (a soft refusal) counts only
+  when the same question met it `SOFT_NEEDED` times, each time among `CALM` good signs of health
+  in a row: a network that loses connections at random ends known-good ones too. And the question
+  must have had at least twice as much room before it as the canary that was served after it:
+  whatever limits rates would have stopped the canary first. Silence is no refusal. But questions
+  for SSL 2.0, which many servers end without a word, are refused by all of this, silence too, as
+  by an alert, as long as nothing else met any trouble, and one of them had no company.
 * Each name that is called refused was refused `NEEDED` times, and accepted once wins. Where
   connections contradicted each other (unequal nodes behind one address), each is asked
-  `NEEDED_UNEQUAL` times, and what no node took by then is unknown: eight refusals may all be one
+  `NEEDED_UNEQUAL` times, and what no node took by then is unknown: all the refusals may be one
   node's.
-* A refusal of suites counts only when a hello that offered all of them and more was answered:
-  a filter that dislikes one of them would have stopped that too.
+* A refusal of suites counts only when a hello that offered all of them and more was answered, and
+  where their version is accepted, one of that version that was no shorter: a filter that dislikes
+  one of them, or long hellos of that version, would have stopped that too.
 * The dimensions lean on each other, so a refusal counts for a dimension only when all others were
   offered in full.
 
@@ -42,6 +46,9 @@ from tlscheck.wire.registry import (
 )
 
 NEEDED, NEEDED_UNEQUAL = 2, 8
+SOFT_NEEDED, CALM = 3, 20
+"""At whatever rate connections are lost at random, `SOFT_NEEDED` on the same question among `CALM`
+that are not are less likely than 1 in 7,000: (3/23)^3 * (20/23)^20."""
 SUITE, GROUP, SCHEME = "suites", "groups", "schemes"
 DIMENSIONS = (SUITE, GROUP, SCHEME)
 COMMON_GROUPS = frozenset(("x25519", "secp256r1", "secp384r1", "secp521r1", "x448"))
@@ -156,7 +163,10 @@ class Knowledge:
 
     @cached_property
     def troubled(self) -> bool:
-        """Whether anything ever looked like a limit or a fault rather than an answer."""
+        """Whether anything ever looked like a limit or a fault rather than an answer.
+
+        Whatever ends a question for SSL 2.0 is none: most servers end it without a word.
+        """
         return any(not good for _, good in self._signs) or any(
             e.outcome in (*_SOFT, Outcome.SILENT) for e in self.exchanges if not e.is_ssl2
         )
@@ -177,10 +187,30 @@ class Knowledge:
             return None
         if not after[0][1]:
             return False
-        soft = e.outcome is not Outcome.REFUSED and self.troubled
-        if soft and self._room(e) < max(_LEAST_ROOM, _ROOM * self._room(after[0][0])):
-            return False
+        if e.outcome is not Outcome.REFUSED:
+            if not self.troubled:
+                return True
+            if self._room(e) < max(_LEAST_ROOM, _ROOM * self._room(after[0][0])):
+                return False
+            if not (calm := self._calm(e)):
+                return calm
         return True if self.controlled(e) else None
+
+    def _lone(self, e: Exchange) -> bool:
+        """Whether no other connection was open while *e* was: their number may have ended it."""
+        return not any(x is not e and x.at < e.until and x.until > e.at for x in self.exchanges)
+
+    def _calm(self, e: Exchange) -> bool | None:
+        """Whether *e* stands among `CALM` good signs of health in a row; ``None``: not yet."""
+        bad = [s.at for s, good in self._signs if not good]
+        since = max((at for at in bad if at < e.at), default=None)
+        before = min((at for at in bad if at > e.at), default=None)
+        good = sum(
+            1
+            for s, good in self._signs
+            if good and (since is None or s.at > since) and (before is None or s.at < before)
+        )
+        return True if good >= CALM else None if before is None else False
 
     def controlled(self, e: Exchange) -> bool:
         """Whether hellos with all the suites and hybrid groups of *e* among others were answered.
@@ -193,9 +223,15 @@ class Knowledge:
         )
 
     def suites_controlled(self, e: Exchange) -> bool:
-        """Whether a hello with all the suites of *e* among others was answered."""
-        suites = set(e.suites)
-        return e.is_ssl2 or any(suites <= set(x.suites) for x in self.answered)
+        """Whether a hello with all the suites of *e* among others was answered.
+
+        Where the version of *e*, TLS 1.2 or older, is accepted, only one of that version and no
+        shorter will do.
+        """
+        suites, alike = set(e.suites), self.answered
+        if e.most is not Version.TLS_1_3 and any(x.version is e.most for x in self.answered):
+            alike = tuple(x for x in alike if x.most is e.most and len(x.sent) >= len(e.sent))
+        return e.is_ssl2 or any(suites <= set(x.suites) for x in alike)
 
     @property
     def unvouched(self) -> bool:
@@ -205,6 +241,15 @@ class Knowledge:
             last is None or e.until > last
             for e in self.own
             if e.outcome is Outcome.REFUSED or self._soft(e)
+        )
+
+    @property
+    def restless(self) -> bool:
+        """Whether something met a soft refusal, and more signs of health would let it count."""
+        return any(
+            self._soft(e) and e.key not in self._good_keys and self._calm(e) is None
+            for e in self.own
+            if self.trust(e) is None
         )
 
     def trusted(self, e: Exchange) -> bool:
@@ -259,7 +304,7 @@ class Knowledge:
 
     @property
     def needed(self) -> int:
-        """How often a refusal must be met."""
+        """How often a refusal must be met before the question is put no more."""
         return NEEDED_UNEQUAL if self.contradictions else NEEDED
 
     # -- versions ---------------------------------------------------------------------------------
@@ -271,53 +316,39 @@ class Knowledge:
         if self.contradictions:
             return State.UNKNOWN
         if version is Version.SSL_2_0:
-            refused = [e for e in self.exchanges if e.is_ssl2 and self.trusted(e)]
-            return State.REFUSED if len(refused) >= self.needed else State.UNKNOWN
+            refused = sum(self.weight(e) for e in self.exchanges if e.is_ssl2)
+            return State.REFUSED if refused >= self.needed else State.UNKNOWN
         if self.version_refusals(version) >= self.needed:
             return State.REFUSED
         return State.UNKNOWN
 
-    def version_refusals(self, version: Version) -> int:
-        """How often *version* was refused as a whole."""
+    def version_refusals(self, version: Version, *, claimed: bool = False) -> int:
+        """How often *version* was refused as a whole; *claimed* as in `weight`."""
         passed_over = sum(1 for e in self.answered if self._passes_over(e, version))
         if version in (Version.TLS_1_3, Version.TLS_1_2):
-            return passed_over + self._whole(version)
+            return passed_over + self._whole(version, claimed)
         # A hello up to `most` that is refused whole says that there is nothing from `most` down,
         # so it speaks of *version* too, unless a version between is accepted.
         whole = 0
         for most in (v for v in _OLD if v.rank >= version.rank):
             if any(e.version is most for e in self.answered):
                 break
-            whole = max(whole, self._whole(most))
+            whole = max(whole, self._whole(most, claimed))
         return passed_over + whole
 
-    def _whole(self, version: Version) -> int:
-        """How often hellos up to *version* were refused whole, short ordinary ones included."""
-        least = self._least(version)
-        if not least or not self.whole_enough(version):
-            return 0
-        short = (e for e in self.own if e.most is version and self.ordinary(e) and self.trusted(e))
-        return least if version is Version.TLS_1_3 else least + sum(1 for _ in short)
+    def _whole(self, version: Version, claimed: bool) -> int:
+        """How often *version* was refused whole: all suites, and by itself what a filter spares.
 
-    @staticmethod
-    def ordinary(e: Exchange) -> bool:
-        """Whether *e* is a hello as short as ordinary clients', without finite-field suites."""
-        return len(e.suites) <= _SHORT and not any(_finite(name) for name in e.suites)
-
-    def whole_enough(self, version: Version, *, claimed: bool = False) -> bool:
-        """Whether the refusals of *version* as a whole can be about the version.
-
-        Of TLS 1.3, one of them must be of a hello without hybrid groups, which some filters
-        dislike. Below, one must be of a short, ordinary hello: some filters stop long ones of old
-        versions, and a server that chooses a finite-field suite may lack the parameters.
+        Of TLS 1.3, that is a hello without hybrid groups. Below, it is a short, ordinary one: some
+        filters stop long hellos of old versions, and a server that chooses a finite-field suite
+        may lack the parameters.
         """
-        for e in self.own:
-            if e.most is not version or e.outcome is Outcome.ANSWERED or e.is_ssl2:
-                continue
-            fit = not hybrids(e) if version is Version.TLS_1_3 else self.ordinary(e)
-            if fit and self._counts(e, claimed):
-                return True
-        return False
+        counts = self._refusal_counts(version, SUITE, claimed)
+        least = min((counts[name] for name in candidates(version, SUITE)), default=0)
+        spared = sum(self.weight(e, claimed=claimed) for e in self.own if _spared(e, version))
+        if not least or not spared:
+            return 0
+        return least if version is Version.TLS_1_3 else least + spared
 
     def _passes_over(self, e: Exchange, version: Version) -> bool:
         """Whether the answer *e* chose a version below *version* although that was offered."""
@@ -326,11 +357,6 @@ class Knowledge:
         if e.most is None:
             return version is Version.TLS_1_3 or version is Version.TLS_1_2
         return e.most.rank >= version.rank and len(e.suites) >= 20
-
-    def _least(self, most: Version) -> int:
-        """How often each suite of *most* was refused at least, in hellos up to *most*."""
-        counts = self._refusal_counts(most, SUITE)
-        return min((counts[name] for name in candidates(most, SUITE)), default=0)
 
     # -- dimensions -------------------------------------------------------------------------------
 
@@ -381,7 +407,7 @@ class Knowledge:
         )
 
     def claims(self, version: Version, dimension: str) -> Counter[str]:
-        """How often each name was refused, refusals without a later sign of health included."""
+        """How often each name was refused, with those for which signs of health are missing yet."""
         return self._refusal_counts(version, dimension, claimed=True)
 
     def _moot(self, version: Version, dimension: str) -> frozenset[str]:
@@ -409,17 +435,10 @@ class Knowledge:
         self, version: Version, dimension: str, claimed: bool = False
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
-        soft: Counter[tuple[object, ...]] = Counter()
         bare: set[str] = set()
         for e in self.own:
             names = self._refusal_of(e, version, dimension)
-            if not names:
-                continue
-            if not self._counts(e, claimed):
-                continue
-            if e.outcome in _SOFT:
-                soft[e.key] += 1
-            weight = 1 if e.outcome not in _SOFT else (0, 2, 1)[min(soft[e.key], 3) - 1]
+            weight = self.weight(e, claimed=claimed) if names else 0
             counts.update(dict.fromkeys(names, weight))
             if weight and not finite_groups(e):
                 bare.update(names)
@@ -430,11 +449,32 @@ class Knowledge:
                     counts[name] = min(counts[name], 1)
         return counts
 
-    def _counts(self, e: Exchange, claimed: bool) -> bool:
+    def weight(self, e: Exchange, *, claimed: bool = False) -> int:
+        """For how many refusals *e* stands: for none, one, or as a soft one, all that are needed.
+
+        *claimed* includes those for which only signs of health are missing yet.
+        """
         if e.outcome is Outcome.ANSWERED:
-            return True
-        trust = self.trust(e)
-        return trust is True or (claimed and trust is None)
+            return 1
+        return self._weights(claimed)[e]
+
+    @lru_cache(maxsize=2)  # noqa: B019
+    def _weights(self, claimed: bool) -> Counter[Exchange]:
+        weights: Counter[Exchange] = Counter()
+        met: Counter[tuple[object, ...]] = Counter()
+        lone = self.troubled
+        for e in self.exchanges:
+            trust = self.trust(e)
+            if not trust and not (claimed and trust is None):
+                continue
+            if e.outcome is Outcome.REFUSED:
+                weights[e] = 1
+                continue
+            met[e.key] += 1
+            lone = lone or self._lone(e)
+            if lone and met[e.key] >= (SOFT_NEEDED if self.troubled else NEEDED):
+                weights[e] = NEEDED
+        return weights
 
     def _refusal_of(self, e: Exchange, version: Version, dimension: str) -> tuple[str, ...]:
         """The names of *dimension* that the refusal *e* can speak of: all else offered in full."""
@@ -620,6 +660,15 @@ class Knowledge:
         if not own or ffdhe_name(exchange.prime) in e.groups:
             return ()
         return tuple(name for name in e.groups if GROUP_BY_NAME[name].kind == "ff")
+
+
+def _spared(e: Exchange, version: Version) -> bool:
+    """Whether *e* is a hello up to *version* that filters of long and odd ones let through."""
+    if e.most is not version or e.outcome is Outcome.ANSWERED or e.is_ssl2:
+        return False
+    if version is Version.TLS_1_3:
+        return not hybrids(e)
+    return len(e.suites) <= _SHORT and not any(_finite(name) for name in e.suites)
 
 
 FINITE_CONTROL = 0x01F0

@@ -11,6 +11,7 @@ shows without a question of its own.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -101,7 +102,7 @@ class Shape:
     most_suites: int
     padded: bool
     plain: bool
-    """Only the extensions that old servers know, and only common groups and schemes."""
+    """Only the extensions that old servers know, and only common groups and schemes: short."""
 
 
 LADDER = (
@@ -169,10 +170,9 @@ class Asker:
         )
         return Question(_pad(hello), "versions")
 
-    def ssl2(self, *, turned: bool = False) -> Question:
+    def ssl2(self) -> Question:
         """The question for SSL 2.0."""
-        kinds = tuple(SSL2_KINDS)[:: -1 if turned else 1]
-        return Question(Ssl2Hello(kinds, self.noise(16)), "SSL 2.0")
+        return Question(Ssl2Hello(tuple(SSL2_KINDS), self.noise(16)), "SSL 2.0")
 
     def classic(
         self,
@@ -215,7 +215,7 @@ class Asker:
             version.code,
             self.noise(32),
             tuple(codes),
-            self.noise(32),
+            b"" if self.shape.plain else self.noise(32),
             compressions=b"\x01\x00",
             extensions=None if bare else tuple(extensions),
             record_version=0x0300 if bare else 0x0301,
@@ -258,7 +258,9 @@ class Asker:
         """The same question once more, with fresh random bytes."""
         if e.is_ssl2:
             return self.ssl2()
-        hello = replace(e.hello, random=self.noise(32), session_id=self.noise(32))
+        hello = replace(
+            e.hello, random=self.noise(32), session_id=self.noise(len(e.hello.session_id))
+        )
         return Question(hello, about, retry=e.retried, early_ccs=e.early_ccs)
 
     def _name(self) -> Extensions:
@@ -267,20 +269,27 @@ class Asker:
 
 def plan(known: Knowledge, ask: Asker) -> Round:
     """The next questions; none when nothing is left to ask."""
-    soft = {e.key for e in known.exchanges if e.outcome not in _HARD and not e.is_ssl2}
+    soft = {e.key for e in known.exchanges if e.outcome not in _HARD}
     for wanted in (_wanted, _finally):
         worth = [q for q in wanted(known, ask) if _worth_it(known, q)]
         if wanted is _wanted and (not worth or len(worth) <= _ROOM <= len(known.exchanges)):
             worth += [q for q in _meanwhile(known, ask) if _worth_it(known, q)]
         if calm := [q for q in worth if _key(q) not in soft]:
             return Round(_distinct(calm), last=wanted is _finally)
+        if worth and not known.troubled:
+            # No limit has shown itself: no room is needed, but no company either (SSL 2.0).
+            return Round(worth[:1])
         if worth:
             return Round(_distinct(worth), alone=True)
     if known.canary and known.unvouched:
         return Round((ask.again(known.canary),), last=True)
+    if known.canary and known.restless:
+        return Round(tuple(ask.again(known.canary) for _ in range(_VOUCHERS)), last=True)
     return Round(())
 
 
+_VOUCHERS = 4
+"""So many canaries are asked side by side where signs of health are missing."""
 _ROOM = 5
 """Up to so many questions leave slots for what can be asked at any time, once a few were put."""
 _HARD = frozenset((Outcome.ANSWERED, Outcome.REFUSED, Outcome.FALLBACK))
@@ -350,30 +359,33 @@ def first(version: Version, ask: Asker) -> Question:
 
 
 def _controls(known: Knowledge, ask: Asker) -> Iterator[Question]:
-    """For refused suites: the same once more, along with an accepted one that must be answered."""
+    """For refused suites: the same once more, along with an accepted one that must be answered.
+
+    In their own version where that is accepted, else in the highest that is.
+    """
     accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
     if not accepted or accepted[-1] is Version.SSL_2_0:
         return
     top = next((v for v in CLASSIC if v in accepted), Version.TLS_1_3)
-    groups, schemes = _full_groups(ask, top), _schemes(ask, top)
-    own = _strong_first(known.accepted(top, SUITE))[:1]
-    if any(SUITE_BY_NAME[name].finite for name in own):
-        groups = _elliptic(groups)
-    lists = {
-        frozenset(e.suites)
-        for e in known.own
-        if e.outcome not in (Outcome.ANSWERED, Outcome.SILENT, Outcome.UNCONNECTED)
-        and e.suites
-        and not known.suites_controlled(e)
-    }
-    if ask.shape is LADDER[0] and lists:
-        lists = {frozenset(name for some in lists for name in some)}
-    for names in lists:
-        suites = [*_weak_first([name for name in names if name not in own]), *own]
-        if top is Version.TLS_1_3:
-            yield ask.modern(suites, groups, schemes, shares=_shareable(known), about="control")
-        else:
-            yield ask.classic(top, suites, groups, schemes, about="control")
+    lists: dict[Version, set[frozenset[str]]] = defaultdict(set)
+    for e in known.own:
+        lost = e.outcome in (Outcome.ANSWERED, Outcome.SILENT, Outcome.UNCONNECTED)
+        if not lost and e.suites and not known.suites_controlled(e):
+            version = e.most if e.most in accepted and e.most in CLASSIC else top
+            lists[version].add(frozenset(e.suites))
+    for version, found in lists.items():
+        own = _strong_first(known.accepted(version, SUITE))[:1]
+        groups, schemes = _full_groups(ask, version), _schemes(ask, version)
+        if any(SUITE_BY_NAME[name].finite for name in own):
+            groups = _elliptic(groups)
+        if ask.shape is LADDER[0]:
+            found = {frozenset(name for some in found for name in some)}
+        for names in found:
+            suites = [*_weak_first([name for name in names if name not in own]), *own]
+            if version is Version.TLS_1_3:
+                yield ask.modern(suites, groups, schemes, shares=_shareable(known), about="control")
+            else:
+                yield ask.classic(version, suites, groups, schemes, about="control")
 
 
 def _shareable(known: Knowledge) -> list[str]:
@@ -397,13 +409,7 @@ def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
 
 def _claimed(known: Knowledge, version: Version) -> bool:
     """Whether refusals enough are there, and only signs of health are still missing."""
-    whole = _claimed_whole(known, version)
-    if not whole:
-        return known.version_refusals(version) >= known.needed
-    if version is not Version.TLS_1_3:
-        own = [e for e in known.own if e.most is version and known.ordinary(e)]
-        whole += sum(1 for e in own if e.outcome is Outcome.REFUSED and known.trust(e) is not False)
-    return whole >= known.needed and known.whole_enough(version, claimed=True)
+    return known.version_refusals(version, claimed=True) >= known.needed
 
 
 def _modern_whole(known: Knowledge, ask: Asker) -> Iterator[Question]:
@@ -416,13 +422,8 @@ def _modern_whole(known: Knowledge, ask: Asker) -> Iterator[Question]:
 
 
 def _enough_ssl2(known: Knowledge) -> bool:
-    asked = [e for e in known.exchanges if e.is_ssl2 and known.trust(e) is not False]
-    return len(asked) >= known.needed
-
-
-def _claimed_whole(known: Knowledge, version: Version) -> int:
-    claims = known.claims(version, SUITE)
-    return min((claims[name] for name in candidates(version, SUITE)), default=0)
+    own = (e for e in known.exchanges if e.is_ssl2)
+    return sum(known.weight(e, claimed=True) for e in own) >= known.needed
 
 
 def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
@@ -441,7 +442,12 @@ def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
     short = [name for name in common if not SUITE_BY_NAME[name].finite]
     plain = replace(ask, shape=LADDER[-1])
     yield plain.classic(
-        version, short, sorted(COMMON_GROUPS), _schemes(plain, version), about="versions"
+        version,
+        short,
+        sorted(COMMON_GROUPS),
+        _schemes(plain, version),
+        tickets=False,
+        about="versions",
     )
 
 
@@ -677,7 +683,6 @@ def _meanwhile(known: Knowledge, ask: Asker) -> Iterator[Question]:
         return
     if known.version(Version.SSL_2_0) is State.UNKNOWN and not _enough_ssl2(known):
         yield ask.ssl2()
-        yield ask.ssl2(turned=True)
     accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
     below = [v for v in CLASSIC if v in accepted and v.rank < accepted[-1].rank]
     if below and len(known.answered) >= 3 and not any(e.fallback for e in known.own):
