@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -97,6 +98,7 @@ def check_sample(seed: int) -> None:
 
 @given(SEEDS)
 @quick
+@example(400309)
 def test_whatever_a_server_takes_is_found(seed: int) -> None:
     check_sample(seed)
 
@@ -243,6 +245,7 @@ def check_faults(seed: int) -> None:
 @quick
 @example(2066)
 @example(7602)
+@example(300820)
 def test_no_fault_makes_a_refusal(seed: int) -> None:
     check_faults(seed)
 
@@ -325,6 +328,20 @@ def test_nodes_that_contradict_each_other_refuse_nothing_that_one_takes(seed: in
     # Once a false refusal. Eight refusals by the same node of two that take turns prove nothing of
     # the other: once contradictions are seen, nothing can be called refused.
     check_nodes(seed)
+
+
+@pytest.mark.parametrize("turn", ["cycle", "random"])
+def test_a_version_that_one_node_of_two_takes_is_seldom_missed(
+    turn: Literal["cycle", "random"],
+) -> None:
+    # Once missed in every fourth look: two refusals are easily by the same node.
+    strict = server(T12, T13, suites=ECDHE + CBC[:1] + MODERN)
+    lax = replace(strict, versions=frozenset((T10, T12, T13)))
+    looks = [look(Network(nodes=(strict, lax), seed=seed, turn=turn)) for seed in range(30)]
+    missed = [it for it in looks if it.seen.versions[T10] is not State.ACCEPTED]
+    assert len(missed) <= 4
+    named = [it for it in looks if it.seen.contradictions]
+    assert len(named) >= 24
 
 
 # -- The plan by itself ---------------------------------------------------------------------------

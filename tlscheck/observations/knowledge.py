@@ -238,9 +238,15 @@ class Knowledge:
         """Whether something was refused and no sign of health came after it yet."""
         last = max((s.at for s, good in self._signs if good), default=None)
         return any(
-            last is None or e.until > last
+            (last is None or e.until > last) and not self._said_before(e)
             for e in self.own
             if e.outcome is Outcome.REFUSED or self._soft(e)
+        )
+
+    def _said_before(self, e: Exchange) -> bool:
+        """Whether *e* refuses a version that is known as refused, as the same question did."""
+        return self.speaks_of_version(e) and any(
+            x.key == e.key and self.trusted(x) for x in self.own
         )
 
     @property
@@ -345,10 +351,26 @@ class Knowledge:
         """
         counts = self._refusal_counts(version, SUITE, claimed)
         least = min((counts[name] for name in candidates(version, SUITE)), default=0)
+        if self.left_whole(version, claimed=claimed):
+            return 0
         spared = sum(self.weight(e, claimed=claimed) for e in self.own if _spared(e, version))
-        if not least or not spared:
+        if not spared:
             return 0
         return least if version is Version.TLS_1_3 else least + spared
+
+    def left_whole(self, version: Version, *, claimed: bool = True) -> tuple[str, ...]:
+        """Suites that no refusal of *version* as a whole speaks of yet; *claimed* as in `weight`.
+
+        Of a suite with a finite field none does that came with finite-field groups: a server that
+        heeds RFC 7919 takes it from who offers no such groups.
+        """
+        counts = self._refusal_counts(version, SUITE, claimed)
+        bare = self._refusal_counts(version, SUITE, claimed, bare=True)
+        return tuple(
+            name
+            for name in candidates(version, SUITE)
+            if not (bare if _finite(name) else counts)[name]
+        )
 
     def _passes_over(self, e: Exchange, version: Version) -> bool:
         """Whether the answer *e* chose a version below *version* although that was offered."""
@@ -357,6 +379,18 @@ class Knowledge:
         if e.most is None:
             return version is Version.TLS_1_3 or version is Version.TLS_1_2
         return e.most.rank >= version.rank and len(e.suites) >= 20
+
+    def speaks_of_version(self, e: Exchange) -> bool:
+        """Whether *e* is among what refuses a version, TLS 1.2 or older."""
+        if e.outcome is not Outcome.REFUSED or e.most not in (*_OLD, Version.TLS_1_2):
+            return False
+        whole = _spared(e, e.most) or set(e.suites) >= set(candidates(e.most, SUITE))
+        return whole and self.version(e.most) is State.REFUSED
+
+    def depth(self, version: Version) -> int:
+        """As many suites as the server has looked at for sure in a hello up to *version*."""
+        own = (e for e in self.answered if e.most is version and e.suite in e.suites)
+        return max((e.suites.index(e.suite) + 1 for e in own), default=0)
 
     # -- dimensions -------------------------------------------------------------------------------
 
@@ -432,20 +466,19 @@ class Knowledge:
 
     @lru_cache(maxsize=64)  # noqa: B019
     def _refusal_counts(
-        self, version: Version, dimension: str, claimed: bool = False
+        self, version: Version, dimension: str, claimed: bool = False, bare: bool = False
     ) -> Counter[str]:
+        """How often each name was refused; *bare*: in hellos without finite-field groups."""
         counts: Counter[str] = Counter()
-        bare: set[str] = set()
         for e in self.own:
             names = self._refusal_of(e, version, dimension)
-            weight = self.weight(e, claimed=claimed) if names else 0
-            counts.update(dict.fromkeys(names, weight))
-            if weight and not finite_groups(e):
-                bare.update(names)
-        if dimension == SUITE:
+            if names and not (bare and finite_groups(e)):
+                counts.update(dict.fromkeys(names, self.weight(e, claimed=claimed)))
+        if dimension == SUITE and not bare:
             # A server that heeds RFC 7919 takes DHE for the one who offers no such groups.
+            spoken = self._refusal_counts(version, dimension, claimed, bare=True)
             for name in counts:
-                if name not in bare and _finite(name):
+                if _finite(name) and not spoken[name]:
                     counts[name] = min(counts[name], 1)
         return counts
 
@@ -531,12 +564,13 @@ class Knowledge:
         return bool(accepted) and set(e.suites) >= accepted
 
     def _groups_known_good(self, e: Exchange) -> bool:
-        """Whether, if *e* offers DHE without ECDHE, just its groups were good for DHE before.
+        """Whether just these groups were good for DHE before, where it alone uses some key.
 
         Some servers take DHE only with groups of RFC 7919 in the hello, some only without.
         """
-        return any(SUITE_BY_NAME[n].elliptic for n in e.suites) or any(
-            x.suite in e.suites and set(x.group_codes) == set(e.group_codes) for x in self.answered
+        alone = finite_alone(e.suites)
+        return not alone or any(
+            x.suite in alone and set(x.group_codes) == set(e.group_codes) for x in self.answered
         )
 
     def _refused_groups(self, e: Exchange, version: Version) -> tuple[str, ...]:
@@ -688,6 +722,13 @@ def _finite(name: str) -> bool:
 def finite_control(e: Exchange) -> bool:
     """Whether *e* offers nothing but the control group of RFC 7919."""
     return e.group_codes == (FINITE_CONTROL,)
+
+
+def finite_alone(suites: Iterable[str]) -> frozenset[str]:
+    """The signed suites with a finite field that have no elliptic ones for the same keys beside."""
+    signed = [s for n in suites if (s := SUITE_BY_NAME[n]).signed]
+    elliptic = {s.authentication for s in signed if s.elliptic}
+    return frozenset(s.name for s in signed if s.finite and s.authentication not in elliptic)
 
 
 def hybrids(e: Exchange) -> frozenset[str]:

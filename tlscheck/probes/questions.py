@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from math import ceil
 
 from tlscheck.model import State
-from tlscheck.observations.exchange import End, Exchange, Outcome
+from tlscheck.observations.exchange import PROTOCOL_VERSION, End, Exchange, Outcome
 from tlscheck.observations.knowledge import (
     COMMON_GROUPS,
     COMMON_SCHEMES,
@@ -28,6 +28,7 @@ from tlscheck.observations.knowledge import (
     SUITE,
     Knowledge,
     candidates,
+    finite_alone,
 )
 from tlscheck.observations.order import chacha, conclusive, uncompared
 from tlscheck.wire.hello import (
@@ -278,7 +279,7 @@ def plan(known: Knowledge, ask: Asker) -> Round:
             return Round(_distinct(calm), last=wanted is _finally)
         if worth and not known.troubled:
             # No limit has shown itself: no room is needed, but no company either (SSL 2.0).
-            return Round(worth[:1])
+            return Round(tuple(worth[:1]))
         if worth:
             return Round(_distinct(worth), alone=True)
     if known.canary and known.unvouched:
@@ -288,6 +289,10 @@ def plan(known: Knowledge, ask: Asker) -> Round:
     return Round(())
 
 
+_SMALL = 39
+"""Up to so many hellos a look is a small one."""
+_SUSPECTED = 4
+"""How often an answer is asked for where a node without the version may be behind the address."""
 _VOUCHERS = 4
 """So many canaries are asked side by side where signs of health are missing."""
 _ROOM = 5
@@ -332,6 +337,7 @@ def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
         if known.version(version) is State.ACCEPTED:
             yield from _classic(known, ask, version)
     yield from _controls(known, ask)
+    yield from _suspects(known, ask)
 
 
 # -- versions -------------------------------------------------------------------------------------
@@ -353,7 +359,8 @@ def first(version: Version, ask: Asker) -> Question:
         suites = [*common, *rest][: ask.shape.most_suites]
     groups, schemes = _full_groups(ask, version), _schemes(ask, version)
     if ask.shape is LADDER[0] and version is Version.TLS_1_2:
-        suites = [*suites, *candidates(Version.TLS_1_3, SUITE)]
+        # What is likely stands last: chosen, it shows how far the server looks.
+        suites = [*candidates(Version.TLS_1_3, SUITE), *sorted(suites, key=common.__contains__)]
         groups = [*groups, *(g for g in candidates(Version.TLS_1_3, GROUP) if _hybrid(g))]
     return ask.classic(version, suites, groups, schemes, about="versions")
 
@@ -386,6 +393,26 @@ def _controls(known: Knowledge, ask: Asker) -> Iterator[Question]:
                 yield ask.modern(suites, groups, schemes, shares=_shareable(known), about="control")
             else:
                 yield ask.classic(version, suites, groups, schemes, about="control")
+
+
+def _suspects(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """Where a version that is accepted is refused by protocol_version too: its answer once more.
+
+    A server without a common suite refuses otherwise: there may be a node without the version.
+    """
+    for version in CLASSIC:
+        answers = [e for e in known.answered if e.version is version and e.most is version]
+        suspects = [
+            e
+            for e in known.own
+            if e.most is version
+            and e.flight.fatal == PROTOCOL_VERSION
+            and known.trust(e) is not False
+        ]
+        if not answers or not suspects or known.contradictions:
+            continue
+        if sum(1 for e in known.own if e.key == answers[-1].key) < _SUSPECTED:
+            yield ask.again(answers[-1], about="versions")
 
 
 def _shareable(known: Knowledge) -> list[str]:
@@ -431,8 +458,7 @@ def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
 
     Some filters stop long hellos of old versions, so only the two together refuse a version.
     """
-    claims = known.claims(version, SUITE)
-    names = [n for n in _weak_first(candidates(version, SUITE)) if not claims[n]]
+    names = _weak_first(known.left_whole(version))
     schemes, groups = _schemes(ask, version), _elliptic(_full_groups(ask, version))
     most = 400 if ask.shape.most_suites > 200 else ask.shape.most_suites
     for chunk in _chunks(names, 1, most) if names else ():
@@ -496,7 +522,10 @@ def _suite_chunks(
     accepted = len(known.accepted(version, SUITE))
     lanes = 1 if accepted < 4 else 2 if accepted < 8 else 4 if accepted < 16 else 6
     if fewest % 2 == 0:
-        yield from ((chunk, groups) for chunk in _chunks(names, lanes, ask.shape.most_suites))
+        most = ask.shape.most_suites
+        if ask.shape is LADDER[0]:
+            most = max(most, known.depth(version))
+        yield from ((chunk, groups) for chunk in _chunks(names, lanes, most))
         return
     names.reverse()
     finite = [n for n in names if SUITE_BY_NAME[n].finite]
@@ -540,9 +569,9 @@ def _classic_groups(
         yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
     if schemes:
         good = full_groups
-        if not set(signed) & set(elliptic):
-            # DHE alone is signed: the groups with which it was taken before.
-            taken = (e for e in known.answered if e.version is version and e.suite in signed)
+        if alone := finite_alone(signed):
+            # The groups with which these were taken before.
+            taken = (e for e in known.answered if e.version is version and e.suite in alone)
             good = max((list(e.groups) for e in taken), key=len, default=[]) or good
         yield ask.classic(version, _turned(_weak_first(signed), turn), good, schemes, about=SCHEME)
     if version is Version.TLS_1_2:
@@ -694,8 +723,23 @@ def _meanwhile(known: Knowledge, ask: Asker) -> Iterator[Question]:
 def _finally(known: Knowledge, ask: Asker) -> Iterator[Question]:
     """What is asked when all else is settled, so that the answers are the closing canaries.
 
-    Orders that no answer has shown yet, and a hello without name, with an early CCS after it.
+    Orders that no answer has shown yet, a hello without name, with an early CCS after it, and
+    refusals of versions once more, unless just they would make a small look a big one. Of two nodes
+    behind one address that are met at random, two refusals are by the same one in every fourth
+    look; four, in every sixteenth.
     """
+    closing = _distinct(list(_closing(known, ask)))
+    yield from closing
+    if known.troubled or known.contradictions:
+        return
+    spare = _SMALL - len(known.exchanges) - len(closing)
+    whole = {e.key: e for e in known.own if known.speaks_of_version(e)}
+    once = [e for e in whole.values() if sum(1 for x in known.own if x.key == e.key) == 1]
+    for e in once[-spare:] if spare > 0 else once if spare < 0 else ():
+        yield ask.again(e, about="versions")
+
+
+def _closing(known: Knowledge, ask: Asker) -> Iterator[Question]:
     accepted = [v for v in Version if known.version(v) is State.ACCEPTED]
     for version in accepted:
         if version is not Version.SSL_2_0:
