@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 BACK_OFFS = (1.0, 3.0, 6.0)
 """Seconds to wait before each canary once one failed; then the address counts as banned."""
+_BREATH = 1.0
+"""Seconds before the first canary after any trouble: many limits count connections by the second,
+and one that fails slows the rest of the look down."""
 _CCS_PATIENCE = 1.0
 """Seconds of silence after an early ChangeCipherSpec before a second record is sent."""
 
@@ -194,7 +197,7 @@ class Engine:
         if canary is None:
             return False
         ask = Asker(self.place.sni, os.urandom)
-        for wait in (0.0, *BACK_OFFS):
+        for wait in (_BREATH, *BACK_OFFS):
             await asyncio.sleep(wait)
             await self._put([ask.again(canary)])
             if self.exchanges[-1].outcome is Outcome.ANSWERED:
