@@ -33,6 +33,7 @@ from tlscheck.observations.knowledge import (
     candidates,
 )
 from tlscheck.observations.tls import TlsObservation
+from tlscheck.probes.asker import has_share
 from tlscheck.probes.engine import Engine, Stop
 from tlscheck.wire.answer import RETRY
 from tlscheck.wire.codec import uint, uints, vector
@@ -61,7 +62,6 @@ from tlscheck.wire.registry import (
     Suite,
     Version,
 )
-from tlscheck.wire.shares import share
 
 End = Literal["rst", "fin", "drop", "unconnected", "alert"]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -788,14 +788,6 @@ _SIGNING = (
 )  # fmt: skip
 
 
-def _has_share(group: str) -> bool:
-    """Whether the engine can make a share for *group*; of others it can only ask without one."""
-    try:
-        return bool(share(GROUP_BY_NAME[group]))
-    except KeyError:
-        return False
-
-
 def _some(r: random.Random, names: Sequence[str], least: int = 0) -> list[str]:
     """Some of *names* in a random order, at least *least* of them."""
     return r.sample(list(names), r.randint(min(least, len(names)), len(names)))
@@ -853,7 +845,7 @@ def _sample_server(r: random.Random) -> Simulated:
         heeds_finite=r.random() < 0.2,
         knows_supported_versions=r.random() < 0.8 or T13 in versions,
         schemes_before_retry=r.random() < 0.5,
-        wants_shares=r.random() < 0.1 and all(map(_has_share, groups)),
+        wants_shares=r.random() < 0.1 and all(map(has_share, groups)),
         fallback_scsv=r.random() < 0.7,
         refusal=refusal,
         version_refusal=r.choice((Refusal(alert=70), Refusal(alert=40), refusal)),

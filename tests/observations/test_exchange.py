@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulator import START, Choice, Simulated, plain_hello
 from tlscheck.observations.exchange import End, Exchange, Outcome
-from tlscheck.probes.questions import Asker, Question
+from tlscheck.probes.asker import Asker, Question
 from tlscheck.wire.answer import RETRY
 from tlscheck.wire.codec import uint, vector
 from tlscheck.wire.hello import ClientHello, Content, record

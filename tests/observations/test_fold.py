@@ -16,7 +16,7 @@ from tlscheck.model import State
 from tlscheck.observations.exchange import End, Exchange
 from tlscheck.observations.fold import fold
 from tlscheck.observations.tls import Demand, TlsObservation
-from tlscheck.probes.questions import Asker, Question
+from tlscheck.probes.asker import Asker, Question
 from tlscheck.wire.codec import uint, uints, vector
 from tlscheck.wire.hello import Content, Extension, Message, record
 from tlscheck.wire.primes import FFDHE_PRIMES

@@ -12,16 +12,9 @@ import pytest
 from tests.simulator import START, Choice, Simulated, plain_hello
 from tlscheck.model import State
 from tlscheck.observations.exchange import End, Exchange
-from tlscheck.observations.knowledge import (
-    CALM,
-    GROUP,
-    SCHEME,
-    SOFT_NEEDED,
-    SUITE,
-    Knowledge,
-    candidates,
-)
-from tlscheck.probes.questions import Asker, Question
+from tlscheck.observations.knowledge import GROUP, SCHEME, SUITE, Knowledge, candidates
+from tlscheck.observations.trust import CALM, SOFT_NEEDED
+from tlscheck.probes.asker import Asker, Question
 from tlscheck.wire.hello import Content, record
 from tlscheck.wire.primes import FFDHE_PRIMES
 from tlscheck.wire.registry import SUITE_BY_NAME, Version

@@ -32,8 +32,9 @@ from tlscheck.model import State
 from tlscheck.observations.exchange import Exchange
 from tlscheck.observations.knowledge import SUITE, Knowledge
 from tlscheck.observations.tls import Chooser
+from tlscheck.probes.asker import Asker
 from tlscheck.probes.engine import Stop
-from tlscheck.probes.questions import Asker, plan
+from tlscheck.probes.questions import plan
 from tlscheck.wire.hello import ClientHello, Ssl2Hello
 from tlscheck.wire.primes import FFDHE_PRIMES
 from tlscheck.wire.registry import SUITE_BY_CODE, Version

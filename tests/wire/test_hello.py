@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlscheck.observations.exchange import End, Exchange
-from tlscheck.probes.questions import _EPOCH, CLASSIC, LADDER, Asker, Question
+from tlscheck.probes.asker import LADDER, Asker, Question
+from tlscheck.probes.questions import _EPOCH, CLASSIC
 from tlscheck.wire.codec import DecodeError
 from tlscheck.wire.hello import (
     ClientHello,

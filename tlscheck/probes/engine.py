@@ -17,8 +17,10 @@ from enum import StrEnum
 from tlscheck.model import Place, Reason, State
 from tlscheck.net import Net, NetError, Stream, now
 from tlscheck.observations.exchange import End, Exchange, Outcome
-from tlscheck.observations.knowledge import Knowledge, hybrids
-from tlscheck.probes.questions import LADDER, Asker, Question, first, plan
+from tlscheck.observations.knowledge import Knowledge
+from tlscheck.observations.trust import hybrids
+from tlscheck.probes.asker import LADDER, Asker, Question
+from tlscheck.probes.questions import first, plan
 from tlscheck.wire.answer import FlightReader
 from tlscheck.wire.hello import ClientHello, Content, Extension, record
 from tlscheck.wire.registry import GROUP_BY_CODE, Version
