@@ -13,7 +13,7 @@ from tests.simulator import START, Choice, Simulated, plain_hello
 from tlscheck.model import State
 from tlscheck.observations.exchange import End, Exchange
 from tlscheck.observations.knowledge import GROUP, SCHEME, SUITE, Knowledge, candidates
-from tlscheck.observations.trust import CALM, SOFT_NEEDED
+from tlscheck.observations.refusals import CALM, SOFT_NEEDED
 from tlscheck.probes.asker import Asker, Question
 from tlscheck.wire.hello import Content, record
 from tlscheck.wire.primes import FFDHE_PRIMES

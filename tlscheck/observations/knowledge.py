@@ -34,7 +34,7 @@ from functools import cached_property, lru_cache
 
 from tlscheck.model import State
 from tlscheck.observations.exchange import Exchange, Outcome
-from tlscheck.observations.trust import NEEDED, Trust, hybrids
+from tlscheck.observations.refusals import NEEDED, Refusals, hybrids
 from tlscheck.wire.primes import FFDHE_PRIMES
 from tlscheck.wire.registry import (
     GROUP_BY_NAME,
@@ -83,7 +83,7 @@ def candidates(version: Version, dimension: str) -> tuple[str, ...]:
     return ()
 
 
-class Knowledge(Trust):
+class Knowledge(Refusals):
     """What *exchanges* (one endpoint's, in the order of their start) prove."""
 
     @property

@@ -18,7 +18,7 @@ from tlscheck.model import Place, Reason, State
 from tlscheck.net import Net, NetError, Stream, now
 from tlscheck.observations.exchange import End, Exchange, Outcome
 from tlscheck.observations.knowledge import Knowledge
-from tlscheck.observations.trust import hybrids
+from tlscheck.observations.refusals import hybrids
 from tlscheck.probes.asker import LADDER, Asker, Question
 from tlscheck.probes.questions import first, plan
 from tlscheck.wire.answer import FlightReader

@@ -1,4 +1,4 @@
-"""Which refusals can be trusted: health, canaries, calm, and controls.
+"""Which refusals count: health, canaries, calm, and controls.
 
 The rules are told in `knowledge`, which builds on this.
 """
@@ -26,7 +26,7 @@ _LEAST_ROOM = timedelta(seconds=0.3)
 _SSL2_SOFT = frozenset((Outcome.SILENT, Outcome.GARBLED, Outcome.ALERT, *_SOFT))
 
 
-class Trust:
+class Refusals:
     """What the health of *exchanges* (one endpoint's, in the order of their start) lets count."""
 
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
