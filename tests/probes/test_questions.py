@@ -247,6 +247,7 @@ def check_faults(seed: int) -> None:
 @example(2066)
 @example(7602)
 @example(300820)
+@example(501457)
 def test_no_fault_makes_a_refusal(seed: int) -> None:
     check_faults(seed)
 

@@ -173,25 +173,30 @@ class Knowledge(Refusals):
         """
         counts = self._refusal_counts(version, SUITE, claimed)
         least = min((counts[name] for name in candidates(version, SUITE)), default=0)
-        if self.left_whole(version, claimed=claimed):
+        if any(self.left_whole(version, finite=f, claimed=claimed) for f in (False, True)):
             return 0
         spared = sum(self.weight(e, claimed=claimed) for e in self.own if _spared(e, version))
         if not spared:
             return 0
         return least if version is Version.TLS_1_3 else least + spared
 
-    def left_whole(self, version: Version, *, claimed: bool = True) -> tuple[str, ...]:
+    def left_whole(
+        self, version: Version, *, finite: bool = False, claimed: bool = True
+    ) -> tuple[str, ...]:
         """Suites that no refusal of *version* as a whole speaks of yet; *claimed* as in `weight`.
 
-        Of a suite with a finite field none does that came with finite-field groups: a server that
-        heeds RFC 7919 takes it from who offers no such groups.
+        *finite*: those with a finite field that were not refused along with finite-field groups.
+        Some servers that heed RFC 7919 take them only from who offers such groups, some only from
+        who offers none, so both must be refused.
         """
+        if finite and version is not Version.TLS_1_2:
+            return ()
         counts = self._refusal_counts(version, SUITE, claimed)
-        bare = self._refusal_counts(version, SUITE, claimed, bare=True)
+        told = self._refusal_counts(version, SUITE, claimed, finite)
         return tuple(
             name
             for name in candidates(version, SUITE)
-            if not (bare if _finite(name) else counts)[name]
+            if (_finite(name) and not told[name]) or (not finite and not counts[name])
         )
 
     def _passes_over(self, e: Exchange, version: Version) -> bool:
@@ -262,9 +267,14 @@ class Knowledge(Refusals):
             if counts[name] < self.needed and name not in settled
         )
 
-    def claims(self, version: Version, dimension: str) -> Counter[str]:
-        """How often each name was refused, with those for which signs of health are missing yet."""
-        return self._refusal_counts(version, dimension, claimed=True)
+    def claims(
+        self, version: Version, dimension: str, *, finite: bool | None = None
+    ) -> Counter[str]:
+        """How often each name was refused, with those for which signs of health are missing yet.
+
+        *finite*: in hellos with finite-field groups, or in those without.
+        """
+        return self._refusal_counts(version, dimension, True, finite)
 
     def _moot(self, version: Version, dimension: str) -> frozenset[str]:
         """Names that nothing could negotiate: no suite that is accepted would use them."""
@@ -288,19 +298,24 @@ class Knowledge(Refusals):
 
     @lru_cache(maxsize=64)  # noqa: B019
     def _refusal_counts(
-        self, version: Version, dimension: str, claimed: bool = False, bare: bool = False
+        self,
+        version: Version,
+        dimension: str,
+        claimed: bool = False,
+        finite: bool | None = None,
     ) -> Counter[str]:
-        """How often each name was refused; *bare*: in hellos without finite-field groups."""
+        """How often each name was refused; *finite*: with finite-field groups, or without."""
         counts: Counter[str] = Counter()
         for e in self.own:
             names = self._refusal_of(e, version, dimension)
-            if names and not (bare and finite_groups(e)):
+            if names and finite in (None, finite_groups(e)):
                 counts.update(dict.fromkeys(names, self.weight(e, claimed=claimed)))
-        if dimension == SUITE and not bare:
-            # A server that heeds RFC 7919 takes DHE for the one who offers no such groups.
-            spoken = self._refusal_counts(version, dimension, claimed, bare=True)
+        if dimension == SUITE and finite is None:
+            # A server that heeds RFC 7919 may take DHE only with such groups, or only without.
+            kinds = (False, True) if version is Version.TLS_1_2 else (False,)
+            told = [self._refusal_counts(version, dimension, claimed, kind) for kind in kinds]
             for name in counts:
-                if _finite(name) and not spoken[name]:
+                if _finite(name) and not all(some[name] for some in told):
                     counts[name] = min(counts[name], 1)
         return counts
 

@@ -266,11 +266,12 @@ def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
 
     Some filters stop long hellos of old versions, so only the two together refuse a version.
     """
-    names = _weak_first(known.left_whole(version))
-    schemes, groups = _schemes(ask, version), _elliptic(_full_groups(ask, version))
+    schemes, groups = _schemes(ask, version), _full_groups(ask, version)
     most = 400 if ask.shape.most_suites > 200 else ask.shape.most_suites
-    for chunk in _chunks(names, 1, most) if names else ():
-        yield ask.classic(version, chunk, groups, schemes, about="versions")
+    for finite, offered in ((False, _elliptic(groups)), (True, groups)):
+        names = _weak_first(known.left_whole(version, finite=finite))
+        for chunk in _chunks(names, 1, most) if names else ():
+            yield ask.classic(version, chunk, offered, schemes, about="versions")
     by_code = {SUITE_BY_NAME[name].code: name for name in candidates(version, SUITE)}
     common = [by_code[code] for code in _COMMON_SUITES if code in by_code]
     short = [name for name in common if not SUITE_BY_NAME[name].finite]
@@ -336,9 +337,11 @@ def _suite_chunks(
         yield from ((chunk, groups) for chunk in _chunks(names, lanes, most))
         return
     names.reverse()
-    finite = [n for n in names if SUITE_BY_NAME[n].finite]
+    along = known.claims(version, SUITE, finite=True)
     others = [n for n in names if not SUITE_BY_NAME[n].finite]
-    for part, offered in ((others, groups), (finite, _elliptic(groups))):
+    finite = [n for n in names if SUITE_BY_NAME[n].finite]
+    bare, full = [n for n in finite if along[n]], [n for n in finite if not along[n]]
+    for part, offered in ((others, groups), (bare, _elliptic(groups)), (full, groups)):
         yield from ((chunk, offered) for chunk in _chunks(part, 1, ask.shape.most_suites) if chunk)
 
 
