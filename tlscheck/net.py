@@ -9,13 +9,18 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from tlscheck.model import Place, Reason
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class NetError(Exception):
@@ -131,6 +136,16 @@ class Stream:
             await self._writer.wait_closed()
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came for a URL."""
+
+    status: int
+    fields: Mapping[str, str]
+    """Header fields by name in lower case."""
+    body: bytes
+
+
 @dataclass
 class Net:
     """What the probes share: resolver, deadlines, lanes and the count of connections."""
@@ -208,6 +223,95 @@ class Net:
             raise NetError(Reason.UNRESOLVED, str(error)) from None
         rows.sort(key=lambda row: row[0] == socket.AF_INET6)
         return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        schemes: tuple[str, ...] = ("https",),
+        private: bool = False,
+        content: bytes | None = None,
+        fields: Mapping[str, str] | None = None,
+        limit: int = 1024 * 1024,
+        seconds: float = 10.0,
+        ca_file: bytes | None = None,
+    ) -> Fetched:
+        """What is behind *url*, by GET, or by POST of *content*; no redirect is followed.
+
+        Only one of *schemes* is asked and only a public address, unless *private* ones are meant.
+        NetError: malformed (no URL), filtered, unresolved, unreachable, timeout, too_large.
+        """
+        import httpx
+
+        where = _where(url, schemes)
+        host = where.raw_host.decode("ascii")
+        addresses = await self.resolve(host, where.port or _PORTS[where.scheme])
+        address = next((a for a in addresses if private or is_public(a)), None)
+        if address is None:
+            raise NetError(Reason.FILTERED, "only private addresses")
+        # By address, so that the name cannot mean another host a moment later.
+        direct = where.copy_with(host=address)
+        headers = {"Accept-Encoding": "identity", **(fields or {}), "Host": where.netloc.decode()}
+        body = bytearray()
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                httpx.AsyncClient(
+                    trust_env=False,
+                    timeout=seconds,
+                    verify=_trusting(ca_file) if where.scheme == "https" else False,
+                ) as client,
+                client.stream(
+                    "GET" if content is None else "POST",
+                    direct,
+                    content=content,
+                    headers=headers,
+                    extensions={"sni_hostname": host},
+                ) as response,
+            ):
+                async for data in response.aiter_raw():
+                    body += data
+                    if len(body) > limit:
+                        raise NetError(Reason.TOO_LARGE)
+        except (TimeoutError, httpx.TimeoutException):
+            raise NetError(Reason.TIMEOUT) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NetError(Reason.UNREACHABLE, str(error)) from None
+        return Fetched(response.status_code, dict(response.headers.items()), bytes(body))
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _where(url: str, schemes: tuple[str, ...]) -> httpx.URL:
+    import httpx
+
+    try:
+        where = httpx.URL(url)
+        host = where.raw_host.decode("ascii")  # .host would decode IDNA, and fail for some
+    except (httpx.InvalidURL, ValueError):
+        raise NetError(Reason.MALFORMED, "not a URL") from None
+    if where.scheme not in schemes or not host or where.userinfo:
+        if schemes == ("http",):
+            raise NetError(Reason.FILTERED, "only plain http URLs are followed")
+        raise NetError(Reason.FILTERED, "only https URLs are followed")
+    return where
+
+
+def _trusting(ca_file: bytes | None) -> ssl.SSLContext:
+    import certifi
+
+    context = ssl.create_default_context(cafile=certifi.where())
+    if ca_file is not None:
+        context.load_verify_locations(cadata=ca_file.decode("ascii", "replace"))
+    return context
+
+
+def is_public(address: str) -> bool:
+    """Whether *address* is one of the public internet's."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(found, "ipv4_mapped", None) or found
+    return inner.is_global and not inner.is_multicast
 
 
 def resolver() -> str:

@@ -6,12 +6,10 @@ addresses (unless the target itself is on a private one), no redirects, little t
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import ipaddress
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -27,12 +25,10 @@ from tlscheck.observations.certificate import (
 )
 from tlscheck.text import _N
 
-if TYPE_CHECKING:
-    import httpx
-
 SECONDS = 10.0
 MOST_BYTES = 1024 * 1024
 MOST_OF_A_LIST = 10 * 1024 * 1024
+_OK = 200
 MOST_SOURCES = 2
 """How many sources of a kind are asked for one certificate."""
 
@@ -100,62 +96,18 @@ async def fetch(
     """The body behind *url*, by POST of an OCSP *question* or by GET, asked on behalf of a target
     at the address *near*. NetError: filtered, unresolved, unreachable, timeout, too_large.
     """
-    import httpx
-
-    where = _where(url)
-    address = await _address(net, where, near)
-    headers = {"Host": where.netloc.decode(), "Accept-Encoding": "identity"}
-    if question is not None:
-        headers["Content-Type"] = "application/ocsp-request"
-    method = "GET" if question is None else "POST"
-    # By address, so that the name cannot mean another host a moment later.
-    direct = where.copy_with(host=address)
-    body = bytearray()
-    try:
-        async with (
-            asyncio.timeout(SECONDS),
-            httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client,
-            client.stream(method, direct, content=question, headers=headers) as response,
-        ):
-            if response.status_code != httpx.codes.OK:
-                raise NetError(Reason.MALFORMED, f"HTTP status {response.status_code}")
-            async for data in response.aiter_raw():
-                body += data
-                if len(body) > limit:
-                    raise NetError(Reason.TOO_LARGE)
-    except (TimeoutError, httpx.TimeoutException):
-        raise NetError(Reason.TIMEOUT) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NetError(Reason.UNREACHABLE, str(error)) from None
-    return bytes(body)
-
-
-def _where(url: str) -> httpx.URL:
-    import httpx
-
-    try:
-        where = httpx.URL(url)
-        host = where.raw_host.decode("ascii")  # .host would decode IDNA, and fail for some
-    except (httpx.InvalidURL, ValueError):
-        raise NetError(Reason.MALFORMED, "not a URL") from None
-    if where.scheme != "http" or not host or where.userinfo:
-        raise NetError(Reason.FILTERED, "only plain http URLs are followed")
-    return where
-
-
-async def _address(net: Net, where: httpx.URL, near: str) -> str:
-    """An address that may be asked."""
-    private_too = not ipaddress.ip_address(near).is_global
-    for address in await net.resolve(where.raw_host.decode("ascii"), where.port or 80):
-        if private_too or _public(address):
-            return address
-    raise NetError(Reason.FILTERED, "only private addresses")
-
-
-def _public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(found, "ipv4_mapped", None) or found
-    return inner.is_global and not inner.is_multicast
+    found = await net.fetch(
+        url,
+        schemes=("http",),
+        private=not ipaddress.ip_address(near).is_global,
+        content=question,
+        fields={"Content-Type": "application/ocsp-request"} if question is not None else None,
+        limit=limit,
+        seconds=SECONDS,
+    )
+    if found.status != _OK:
+        raise NetError(Reason.MALFORMED, f"HTTP status {found.status}")
+    return found.body
 
 
 def _der(data: bytes) -> bytes | None:
