@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 from tests.make_chain import AT, GOOD, LEAF
@@ -25,9 +26,36 @@ from tlscheck.model import (
 )
 from tlscheck.observations.addresses import AddressesObservation
 from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.dns import (
+    Dmarc,
+    DnsObservation,
+    DomainName,
+    Exchange,
+    HttpsRecord,
+    Mail,
+    MailHost,
+    NameServer,
+    Outcome,
+    Pointer,
+    Role,
+    Security,
+    Server,
+    Soa,
+    Spf,
+    Standing,
+    TransportPolicy,
+    Zone,
+)
 from tlscheck.observations.http import Hsts, HttpObservation, Plain, PlainState, Policy
 from tlscheck.observations.http.seen import Delivery
 from tlscheck.observations.knowledge import DIMENSIONS, candidates
+from tlscheck.observations.registration import (
+    Declared,
+    Layout,
+    Record,
+    RegistrationObservation,
+    Shown,
+)
 from tlscheck.observations.tls import (
     Chooser,
     ClientCertificate,
@@ -209,15 +237,154 @@ def names_look(host: str = "www.example.jp", **changes: Any) -> Look:
     return Look(target, {"addresses": addresses_observation(**changes)})
 
 
+DOMAIN = "example.jp"
+
+
+def registration_observation(**changes: Any) -> RegistrationObservation:
+    """A general-use .jp name as it should be, compared with what was declared."""
+    record = Record(
+        domain=DOMAIN,
+        server="whois.jprs.jp",
+        asked=AT,
+        layout=Layout.RDAP,
+        statuses=tuple(f"client {what} prohibited" for what in ("transfer", "delete", "update")),
+        registrar="Example Registrar",
+        holder=("Example Clinic",),
+        created=date(2012, 7, 5),
+        expires=date(2036, 7, 31),
+        updated=AT - timedelta(days=100),
+        name_servers=("ns1.example.jp", "ns2.example.jp"),
+    )
+    told: dict[str, Any] = {
+        "at": AT,
+        "record": record,
+        "declared": Declared(("Example Clinic",), ("Example Registrar",), record.name_servers),
+        "delegated": A,
+        "certificates": (
+            Shown("www.example.jp", "0" * 64, AT - timedelta(days=9), "Example Clinic"),
+        ),
+    }
+    own = {k: v for k, v in changes.items() if k in RegistrationObservation.__dataclass_fields__}
+    rest = {k: v for k, v in changes.items() if k not in own}
+    told["record"] = replace(record, **rest)
+    return RegistrationObservation(**(told | own))
+
+
+def blank_registration() -> RegistrationObservation:
+    """A registration of which nothing is known."""
+    return RegistrationObservation(
+        at=AT,
+        record=Record(DOMAIN, "", AT, Layout.RDAP, U),
+        declared=Declared(("Example Clinic",)),
+        certificates=(Shown("www.example.jp", "0" * 64, None, "Example Clinic"),),
+    )
+
+
+def dns_observation(**changes: Any) -> DnsObservation:
+    """A domain as it should be; *changes* are of the observation, its zone or its one name."""
+    names = ("ns1.example.jp", "ns2.example.jp")
+    addresses = ("45.76.10.11", "103.2.57.12")
+    zone = Zone(
+        name=DOMAIN,
+        parent="jp",
+        delegated=A,
+        name_servers=tuple(
+            NameServer(name, True, A, (address,), (address,), A)
+            for name, address in zip(names, addresses, strict=True)
+        ),
+        servers=tuple(
+            Server(
+                name,
+                address,
+                Outcome.AUTHORITATIVE,
+                Outcome.AUTHORITATIVE,
+                "NOERROR",
+                1,
+                names,
+                A,
+                R,
+                R,
+            )
+            for name, address in zip(names, addresses, strict=True)
+        ),
+        soa=Soa("ns1.example.jp", 1, 7200, 3600, 1209600, 300),
+        security=Security(
+            Standing.SECURE, "", True, ("1 13 2",), (13,), AT + timedelta(days=20), None, True
+        ),
+        wildcard=R,
+    )
+    name = DomainName(
+        "www.example.jp",
+        A,
+        ("45.76.20.20",),
+        (),
+        3600,
+        DOMAIN,
+        ("issue letsencrypt.org",),
+        (HttpsRecord(1, ".", ("45.76.20.20",)),),
+    )
+    mail = Mail(
+        takes=A,
+        hosts=(MailHost("mail.example.jp", 10, A, R),),
+        spf=Spf(("v=spf1 mx -all",), "-all", 1),
+        dmarc=Dmarc(DOMAIN, ("v=DMARC1; p=reject",), "reject"),
+        mta_sts=TransportPolicy("v=STSv1; id=1", A, "enforce", ("mail.example.jp",), 604800),
+        tls_reports="v=TLSRPTv1; rua=mailto:a@example.jp",
+    )
+    told: dict[str, Any] = {
+        "at": AT,
+        "domain": DOMAIN,
+        "zones": (zone,),
+        "names": (name,),
+        "pointers": (
+            Pointer(Role.MAIL, DOMAIN, "mail.example.jp", DOMAIN, A, False, A, A, ("active",)),
+        ),
+        "mail": mail,
+        "issuers": ("www.example.jp: Let's Encrypt",),
+        "ds_before": ("1 13 2",),
+        "exchanges": (Exchange("45.76.10.11", "example.jp. SOA", "udp", AT, "AAAA"),),
+    }
+    for part, one in (("zones", zone), ("names", name), ("mail", mail)):
+        own = {k: v for k, v in changes.items() if k in type(one).__dataclass_fields__}
+        if own and part not in changes:
+            changed = replace(one, **own)  # type: ignore[type-var]
+            told[part] = changed if part == "mail" else (changed,)
+            changes = {k: v for k, v in changes.items() if k not in own}
+    return DnsObservation(**(told | changes))
+
+
+def blank_dns() -> DnsObservation:
+    """A domain of which the DNS told nothing."""
+    return DnsObservation(
+        at=AT,
+        domain=DOMAIN,
+        zones=(Zone(DOMAIN, "jp", U),),
+        names=(DomainName("www.example.jp", U),),
+        issuers=("www.example.jp: Let's Encrypt",),
+        ds_before=("1 13 2",),
+    )
+
+
+def domain_look(
+    registration: RegistrationObservation | None = None, dns: DnsObservation | None = None
+) -> Look:
+    """A look at a domain, in which all is well unless said otherwise."""
+    seen: dict[str, Observation] = {
+        "registration": registration or registration_observation(),
+        "dns": dns or dns_observation(),
+    }
+    return Look(Target(DOMAIN, Scope.NAME), seen)
+
+
 def scan(*looks: Look, **changes: Any) -> Scan:
     """A scan of *looks*, of one good endpoint where there are none."""
     told: dict[str, Any] = {
         "at": AT,
         "version": "0",
-        "looks": looks or (good_look(), names_look()),
+        "looks": looks or (good_look(), names_look(), domain_look()),
         "profile": DEFAULT_PROFILE,
         "checklists": ("vendor-138",),
-        "subjects": ("tls", "certificate", "http", "addresses"),
+        "subjects": ("tls", "certificate", "http", "addresses", "registration", "dns"),
         "standpoint": Standpoint(("192.0.2.9",), "192.0.2.53", "50.0.0"),
     }
     return Scan(**(told | changes))

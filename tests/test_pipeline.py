@@ -45,6 +45,8 @@ def order(*targets: Upstream | str, **changes: Any) -> Order:
         "resolve": {(a.spec.host, a.spec.port): "127.0.0.1" for a in asked if "local" in a.id},
         "plain_port": None,
         "revocation": False,
+        # Domains are looked at in a world of their own, see test_domains.
+        "subjects": (*pipeline.ENDPOINT_SUBJECTS, "addresses"),
     }
     return Order(**(told | changes))
 

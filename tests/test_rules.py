@@ -128,7 +128,8 @@ def test_the_good_observation_is_good() -> None:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_blank_observation_passes_nothing(name: str) -> None:
-    found = judged(make.scan(blank(make.good_look()), profile=name), name)
+    nothing = make.domain_look(make.blank_registration(), make.blank_dns())
+    found = judged(make.scan(blank(make.good_look()), nothing, profile=name), name)
     outcomes = {f.rule: f.verdict for f in found}
     assert {id: v for id, v in outcomes.items() if v is not Verdict.UNKNOWN} == {}
     assert set(PROFILES[name].settings) - set(outcomes) == {"addresses.agreement"}
@@ -136,12 +137,19 @@ def test_a_blank_observation_passes_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_what_was_missed_passes_nothing(name: str) -> None:
-    found = judged(make.scan(make.missed_look("tls", "certificate", "http")), name)
+    domain = Look(
+        make.domain_look().target,
+        {},
+        tuple(Missed(subject, Reason.TIMEOUT) for subject in ("registration", "dns")),
+    )
+    found = judged(make.scan(make.missed_look("tls", "certificate", "http"), domain), name)
     assert {f.verdict for f in found} == {Verdict.UNKNOWN}
 
 
 def test_a_blank_observation_meets_no_item() -> None:
-    report = judging.judge(make.scan(blank(make.good_look())), names=checklists.names())
+    nothing = make.domain_look(make.blank_registration(), make.blank_dns())
+    scan = make.scan(blank(make.good_look()), nothing)
+    report = judging.judge(scan, names=checklists.names())
     met = [(a.checklist, a.item) for a in report.answers if a.answer in ("met", "not_applicable")]
     assert met == []
 

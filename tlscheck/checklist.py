@@ -370,9 +370,14 @@ def _served(found: Iterable[Finding]) -> set[str]:
 
 
 def _applies(need: str, look: Look) -> bool:
-    """Whether *need* arises on the target: a name that does not resolve stands in for all."""
+    """Whether *need* arises on the target: a name that does not resolve stands in for all that is
+    looked at on addresses. Names are of several kinds, and each has its own subjects.
+    """
+    subject = _subject(need)
+    if SCOPES[subject] is Scope.NAME:
+        return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
     unresolved = any(m.reason is Reason.UNRESOLVED for m in look.missed)
-    return unresolved or SCOPES[_subject(need)] is look.target.scope
+    return unresolved or SCOPES[subject] is look.target.scope
 
 
 def _absence(need: str, look: Look) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import json
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +27,10 @@ ALL = "all"
 """Stands for every checklist there is."""
 
 _Name = Annotated[str, Field(min_length=1)]
+_Port = Annotated[int, Field(ge=1, le=65535)]
+_Anchor = Annotated[str, Field(pattern=r"^[0-9]+ +[0-9]+ +[0-9]+ +[0-9A-Fa-f ]+$")]
+_Server = Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:]+\](:[0-9]+)?)$")]
+_Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 _Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -50,6 +56,38 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """Where the names of the world are asked, other than on the internet: split DNS, a review
+    without the internet, tests.
+    """
+
+    roots: tuple[_Name, ...] = ()
+    """The root name servers; empty: the internet's."""
+    dns_port: _Port = 53
+    """Of every name server whose address says nothing else."""
+    trust_anchors: tuple[_Anchor, ...] = ()
+    """DS records of the root's key, as ``20326 8 2 E06D…``; empty: IANA's, where `roots` is empty
+    too."""
+    whois: dict[str, _Server] = field(default_factory=dict)
+    """WHOIS servers by TLD, ``*`` for all."""
+    rdap: dict[str, _Url] = field(default_factory=dict)
+    """RDAP servers by TLD, ``*`` for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What the operator says of a domain of its own; what differs from it is found."""
+
+    holder: tuple[_Name, ...] = ()
+    """The registrant's names, any of which is right."""
+    registrar: tuple[_Name, ...] = ()
+    """The registrar's names or IANA id, any of which is right."""
+    name_servers: tuple[_Name, ...] = ()
+    """All of them."""
+    in_use_since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the file says, with defaults for what it leaves out. A field is a key."""
 
@@ -59,6 +97,9 @@ class Settings:
     language: Literal["ja", "en"] | None = None
     """``None``: the locale decides."""
     budgets: Budgets = Budgets()
+    network: Network = Network()
+    domain: dict[_Name, Domain] = field(default_factory=dict)
+    """By name: ``[domain."clinic.example.jp"]``."""
 
 
 def load(path: Path) -> Settings:
@@ -80,33 +121,70 @@ def load(path: Path) -> Settings:
     try:
         # As JSON and strictly: lists become tuples, but "30" no number.
         text = json.dumps(_full(content), default=_foreign)
-        return _ADAPTER.validate_json(text, strict=True, extra="forbid")
+        settings = _ADAPTER.validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
         raise ConfigError("{file}{mistake}", file=path, mistake=_mistake(error)) from error
+    for number, root in enumerate(settings.network.roots):
+        if place(root, 53) is None:
+            raise ConfigError(
+                "{file}, key {key}: must be an address, with a port or without, not {value}; write"
+                " {example}",
+                file=path,
+                key=f"network.roots[{number}]",
+                value=root,
+                example=_example("network.roots"),
+            )
+    return settings
+
+
+def place(text: str, port: int) -> tuple[str, int] | None:
+    """The address and port that *text* names, *port* where it names none; ``None``: it is none."""
+    found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([0-9.]+):(\d{1,5})", text)
+    address = (found[1] or found[3]) if found else text
+    number = int((found[2] or found[4]) or port) if found else port
+    try:
+        return str(ipaddress.ip_address(address)), number
+    except ValueError:
+        return None
 
 
 _ADAPTER = TypeAdapter(Settings)
 
 
 def _full(content: dict[str, Any]) -> dict[str, Any]:
-    """*content* with each target as a table."""
-    targets = content.get("targets")
-    if not isinstance(targets, list):
-        return content
-    tables = [{"target": each} if isinstance(each, str) else each for each in targets]
-    return content | {"targets": tables}
+    """*content* with each target as a table, and the one kind of date as JSON has it."""
+    targets, domains = content.get("targets"), content.get("domain")
+    if isinstance(targets, list):
+        tables = [{"target": each} if isinstance(each, str) else each for each in targets]
+        content = content | {"targets": tables}
+    if isinstance(domains, dict):
+        content = content | {"domain": {name: _dated(each) for name, each in domains.items()}}
+    return content
+
+
+def _dated(table: Any) -> Any:
+    since = table.get("in_use_since") if isinstance(table, dict) else None
+    if isinstance(since, date) and not isinstance(since, datetime):
+        return table | {"in_use_since": since.isoformat()}
+    return table
 
 
 def _foreign(value: object) -> list[str]:
-    """Dates and times, which no key takes, as something that no key takes."""
+    """Dates and times, which no other key takes, as something that no key takes."""
     return [str(value)]
 
 
 # ---- mistakes --------------------------------------------------------------------------------
 
 _KNOWN: dict[str, tuple[str, ...]] = {
-    table: tuple(field.name for field in dataclasses.fields(kind))
-    for table, kind in (("", Settings), ("budgets", Budgets), ("targets", Listed))
+    table: tuple(each.name for each in dataclasses.fields(kind))
+    for table, kind in (
+        ("", Settings),
+        ("budgets", Budgets),
+        ("targets", Listed),
+        ("network", Network),
+        ("domain.*", Domain),
+    )
 }
 """The keys of each table."""
 
@@ -119,6 +197,17 @@ _EXAMPLES = {
     "budgets.connect": "connect = 5",
     "budgets.target": "target = 60",
     "budgets.parallel": "parallel = 4",
+    "network": "[network]",
+    "network.roots": 'roots = ["192.0.2.1", "192.0.2.2:5300"]',
+    "network.dns_port": "dns_port = 53",
+    "network.trust_anchors": 'trust_anchors = ["20326 8 2 E06D44B8…"]',
+    "network.whois": 'whois = {jp = "192.0.2.43:43"}',
+    "network.rdap": 'rdap = {com = "https://rdap.example/"}',
+    "domain": '[domain."clinic.example.jp"]',
+    "domain.*.holder": 'holder = ["Example Clinic"]',
+    "domain.*.registrar": 'registrar = ["Example Registrar"]',
+    "domain.*.name_servers": 'name_servers = ["ns1.example.jp", "ns2.example.jp"]',
+    "domain.*.in_use_since": "in_use_since = 2019-04-01",
 }
 
 
@@ -157,13 +246,13 @@ def _mistake(error: ValidationError) -> Phrase:
 
 def _nearest(key: str) -> Phrase:
     """The known key that the unknown *key* may stand for, in its table or in another."""
-    table, _, name = re.sub(r"\[\d+\]", "", key).rpartition(".")
+    table, _, name = _general(key).rpartition(".")
     known = _KNOWN.get(table, ())
     if near := difflib.get_close_matches(name, known, n=1):
         return Phrase("did you mean {name}?", name=near[0])
     for other, names in _KNOWN.items():
         if name in names and other:
-            return Phrase("write it in {table}", table=f"[{other}]")
+            return Phrase("write it in {table}", table=_EXAMPLES.get(_whole(other), f"[{other}]"))
         if name in names:
             return Phrase("write it above all tables")
     return Phrase("known are {names}", names=known)
@@ -171,8 +260,18 @@ def _nearest(key: str) -> Phrase:
 
 def _example(key: str) -> str:
     """How the key, or the list it stands in, is written."""
-    name = re.sub(r"\[\d+\].*", "", key)
-    return _EXAMPLES.get(name, name)
+    name = re.sub(r"\[\d+\].*", "", _general(key))
+    known = (name, name.rpartition(".")[0])
+    return next((_EXAMPLES[each] for each in known if each in _EXAMPLES), name)
+
+
+def _general(key: str) -> str:
+    """*key* without its numbers, and without the name that the file gives a domain."""
+    return re.sub(r"^domain\..*?(?=(\.[a-z_]+)?$)", "domain.*", re.sub(r"\[\d+\]", "", key))
+
+
+def _whole(table: str) -> str:
+    return table.removesuffix(".*")
 
 
 def _line(text: str) -> str:

@@ -6,9 +6,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-
-from publicsuffixlist import PublicSuffixList
 
 from tlscheck import checklist as checklists
 from tlscheck import profile as profiles
@@ -33,6 +30,7 @@ from tlscheck.observations.certificate import CertificateObservation, Chain
 from tlscheck.profile import Profile, Setting
 from tlscheck.report import SUBJECTS, Report
 from tlscheck.rules.core import NotApplicable
+from tlscheck.targets import registrable
 
 _log = logging.getLogger(__name__)
 _KINDS = {kind: subject for subject, kind in SUBJECTS.items()}
@@ -213,7 +211,7 @@ def intercepted(looks: Sequence[Look]) -> frozenset[str]:
         for what, several in shown.items()
         if what not in ("key ", "issuer ")
         and len({host for host, _ in several}) >= _UNRELATED
-        and len({_domain(host) for host, _ in several} - {""}) >= _UNRELATED
+        and len({registrable(host) for host, _ in several} - {""}) >= _UNRELATED
         for _, target in several
     )
 
@@ -222,18 +220,6 @@ def _private(chain: Chain) -> bool:
     given = chain.ca_file is not None and chain.ca_file.state is State.ACCEPTED
     refused = all(word.state is State.REFUSED for word in chain.trust.values())
     return bool(chain.trust) and refused and not given
-
-
-def _domain(host: str) -> str:
-    """The registrable domain, by the public suffix list; empty for an address."""
-    if ":" in host or host.rpartition(".")[2].isdigit():
-        return ""
-    return str(_suffixes().privatesuffix(host) or "")
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
 
 
 def exit_code(report: Report, fail_on: str = "low") -> int:
@@ -247,9 +233,15 @@ def exit_code(report: Report, fail_on: str = "low") -> int:
     if any(f.verdict is Verdict.FAIL and f.severity.rank <= limit for f in own):
         return 1
     looks = report.scan.looks
-    if any(_unseen(f) for f in own) or not looks or not all(look.seen for look in looks):
+    if any(_unseen(f) for f in own) or not looks or any(_unanswered(look) for look in looks):
         return 3
     return 0
+
+
+def _unanswered(look: Look) -> bool:
+    """Whether nobody answered, though somebody could have."""
+    could = [m for m in look.missed if m.reason is not Reason.NOT_APPLICABLE]
+    return not look.seen and bool(could or not look.missed)
 
 
 def _unseen(finding: Finding) -> bool:

@@ -125,6 +125,7 @@ class Reason(StrEnum):
     NOT_APPLICABLE = "not_applicable"
     NOT_ASKED = "not_asked"
     CLOCK = "clock"
+    LIMITED = "limited"
     BUG = "bug"
 
 

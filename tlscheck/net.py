@@ -235,18 +235,21 @@ class Net:
         limit: int = 1024 * 1024,
         seconds: float = 10.0,
         ca_file: bytes | None = None,
+        address: str | None = None,
     ) -> Fetched:
         """What is behind *url*, by GET, or by POST of *content*; no redirect is followed.
 
-        Only one of *schemes* is asked and only a public address, unless *private* ones are meant.
+        Only one of *schemes* is asked and only a public address, unless *private* ones are meant;
+        *address* says where, instead of the resolver.
         NetError: malformed (no URL), filtered, unresolved, unreachable, timeout, too_large.
         """
         import httpx
 
         where = _where(url, schemes)
         host = where.raw_host.decode("ascii")
-        addresses = await self.resolve(host, where.port or _PORTS[where.scheme])
-        address = next((a for a in addresses if private or is_public(a)), None)
+        if address is None or (host, where.port or _PORTS[where.scheme]) in self.overrides:
+            addresses = await self.resolve(host, where.port or _PORTS[where.scheme])
+            address = next((a for a in addresses if private or is_public(a)), None)
         if address is None:
             raise NetError(Reason.FILTERED, "only private addresses")
         # By address, so that the name cannot mean another host a moment later.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tlscheck import __version__
+from tlscheck import __version__, domains
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
@@ -22,7 +22,8 @@ from tlscheck.targets import TargetSpec, endpoint_id, name_id, place
 _log = logging.getLogger(__name__)
 
 ENDPOINT_SUBJECTS = ("tls", "certificate", "http")
-SUBJECTS = (*ENDPOINT_SUBJECTS, "addresses")
+DOMAIN_SUBJECTS = ("registration", "dns")
+SUBJECTS = (*ENDPOINT_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
 """What can be asked today."""
 _MOST_OTHERS = 3
 """On how many other names and addresses a session is tried."""
@@ -68,6 +69,8 @@ class Order:
     target_seconds: float = 60.0
     at_once: int = 4
     """How many endpoints are looked at side by side."""
+    domains: domains.Order = field(default_factory=domains.Order)
+    """How domains are looked at."""
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -82,6 +85,8 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     gate = asyncio.Semaphore(order.at_once)
     resolved = await asyncio.gather(*(_resolve(net, asked.spec, order) for asked in order.targets))
     places = [p for found in resolved if isinstance(found, tuple) for p in found]
+    hosts = [asked.spec.host for asked in order.targets]
+    of_domains = asyncio.create_task(domains.look(net, hosts, order.subjects, order.domains, tell))
     found = await asyncio.gather(
         *(
             _named(net, asked, what, order, places, gate, tell)
@@ -89,6 +94,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
         )
     )
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
+    looks += domains.completed(await of_domains, looks)
     return Scan(
         at=at,
         version=__version__,
@@ -120,8 +126,11 @@ async def _named(
     """The looks at every address of one target, and what they have in common."""
     if isinstance(found, NetError):
         target = Target(asked.id, Scope.NAME, label=asked.label)
-        missed = tuple(Missed(s, found.reason, found.detail) for s in order.subjects)
-        return [Look(target, {}, missed)]
+        subjects = [s for s in order.subjects if s not in DOMAIN_SUBJECTS]
+        missed = tuple(Missed(s, found.reason, found.detail) for s in subjects)
+        return [Look(target, {}, missed)] if missed else []
+    if not set(order.subjects) - set(DOMAIN_SUBJECTS):
+        return []
     looks = await asyncio.gather(
         *(_endpoint(net, asked, place, order, everywhere, gate, tell) for place in found)
     )

@@ -29,7 +29,9 @@ from tlscheck.model import (
 )
 from tlscheck.observations.addresses import AddressesObservation
 from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.dns import DnsObservation
 from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.profile import Profile
 from tlscheck.text import Phrase
@@ -41,6 +43,8 @@ SUBJECTS: Mapping[str, Any] = {
     "certificate": CertificateObservation,
     "http": HttpObservation,
     "addresses": AddressesObservation,
+    "registration": RegistrationObservation,
+    "dns": DnsObservation,
 }
 """What can be looked at, and as what it is kept."""
 

@@ -11,10 +11,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import NoReturn
 
 import idna
+from publicsuffixlist import PublicSuffixList
 
 from tlscheck.errors import TargetError
 from tlscheck.model import Place
@@ -132,6 +134,20 @@ def endpoint_id(service: str, host: str, port: int, address: str) -> str:
 def name_id(service: str, host: str, port: int) -> str:
     """The id of a name with all its addresses."""
     return f"{service}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def registrable(host: str) -> str:
+    """The domain that *host* is registered under: one label below a public suffix (the ICANN part
+    of the list). Empty for an address, a single label and a public suffix itself.
+    """
+    if ":" in host or "." not in host or _address(host):
+        return ""
+    return str(_suffixes().privatesuffix(host) or "")
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList(only_icann=True)
 
 
 # ---- parts -----------------------------------------------------------------------------------

@@ -290,6 +290,7 @@ REASONS = {
     "not_applicable": _N("it does not apply"),
     "not_asked": _N("it was not asked for"),
     "clock": _N("the clocks differ too much"),
+    "limited": _N("the registry limits how often we may ask"),
     "bug": _N("a fault of tlscheck"),
 }
 CAUSES = {
@@ -319,6 +320,11 @@ SUBJECTS = {
     "certificate.strict": _N("Second verifier of certificate paths"),
     "tls.deep": _N("Deep checks of TLS"),
     "tls.cross_check": _N("Second opinion on TLS"),
+}
+LOCKS = {
+    "transfer": _N("a lock of transfers"),
+    "delete": _N("a lock of deletion"),
+    "update": _N("a lock of changes"),
 }
 MATTERS = {
     "versions": _N("protocol versions"),
@@ -442,6 +448,7 @@ _TELLING: Mapping[str, Mapping[str, str]] = {
     "reason": REASONS,
     "cause": CAUSES,
     "matter": MATTERS,
+    "lock": LOCKS,
     "detail": {},
     "why": {},
     "objection": {},

@@ -42,6 +42,7 @@ SENTENCE_AT = {
     "NotApplicable": 1,
     "Evidence": 1,
     "NetError": 1,
+    "UnreadableError": 0,
     "Missed": 2,
     "_end": 1,
     "PreambleError": 0,

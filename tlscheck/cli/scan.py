@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, metavar="TARGET...")
 @click.option("-c", "--config", metavar="FILE", help=_("Take targets and settings from FILE."))
 @click.option(
-    "--only", metavar="S,...", help=_("Look at these subjects only: tls, certificate, http.")
+    "--only",
+    metavar="S,...",
+    help=_("Look at these subjects only: tls, certificate, http, registration, dns."),
 )
 @click.option("-4", "family", flag_value=4, type=int, help=_("Look at IPv4 addresses only."))
 @click.option("-6", "family", flag_value=6, type=int, help=_("Look at IPv6 addresses only."))
@@ -41,6 +43,13 @@ if TYPE_CHECKING:
 @click.option(
     "--cross-check", is_flag=True, help=_("Enumerate with sslyze too (some 560 connections more).")
 )
+@click.option(
+    "--baseline", metavar="SCAN", help=_("Compare domains with SCAN, an earlier scan file.")
+)
+@click.option(
+    "--refresh", is_flag=True, help=_("Ask registries anew, whatever they answered today.")
+)
+@click.option("--keep-contacts", is_flag=True, help=_("Keep personal contacts of registrations."))
 @click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
 @options.judging
 @options.rendering
@@ -56,6 +65,9 @@ def scan(
     ca_file: str | None,
     plan: bool,
     cross_check: bool,
+    baseline: str | None,
+    refresh: bool,
+    keep_contacts: bool,
     save: str | None,
     profile: str | None,
     checklists: tuple[str, ...],
@@ -66,11 +78,12 @@ def scan(
     """Look, judge, render."""
     from tlscheck import checklist as catalogs
     from tlscheck import config as configuration
+    from tlscheck import domains, pipeline, report
     from tlscheck import judge as judging
-    from tlscheck import pipeline, report
     from tlscheck import profile as profiles
     from tlscheck import targets as parsing
     from tlscheck.probes import live
+    from tlscheck.probes.registration import kept_in
 
     settings = configuration.load(Path(config)) if config else configuration.Settings()
     asked = tuple(pipeline.Asked(parsing.parse(text)) for text in targets) or tuple(
@@ -107,6 +120,16 @@ def scan(
         connect_seconds=settings.budgets.connect,
         target_seconds=settings.budgets.target,
         at_once=settings.budgets.parallel,
+        domains=domains.Order(
+            network=settings.network,
+            declared=domains.declared(settings, config or ""),
+            before=report.decode(read(baseline), baseline) if baseline else None,
+            family=family or 0,
+            contacts=keep_contacts,
+            refresh=refresh,
+            cache=kept_in(),
+            ca_file=_authorities(ca_file) if ca_file else None,
+        ),
     )
     profiles.load(name)
     check(save)

@@ -7,13 +7,14 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tlscheck import pipeline, targets
-from tlscheck.demo import servers
+from tlscheck import config, domains, pipeline, targets
+from tlscheck.demo import names, registry, servers
 from tlscheck.demo.authority import Authority
 from tlscheck.demo.sites import SITES, Site
 from tlscheck.text import translate
 
 _CA = "ca.clinic.example"
+_REGISTRY = "rdap.example"
 _FIRST = "127.0.0.1"
 _TRIES = 20
 
@@ -38,15 +39,21 @@ class _Opened:
 def opened(order: pipeline.Order, lang: str) -> Iterator[pipeline.Order]:
     """*order* with the clinic's endpoints as its targets, while their servers run.
 
-    Everything is on loopback: names are given their addresses, and the CA is asked there too.
+    Everything is on loopback: names are given their addresses, and the CA, the registry and the
+    name servers are asked there too.
     """
     places = [_Opened(site, _beside(number)) for number, site in enumerate(SITES)]
     ca = socket.create_server((_FIRST, 0))
     ca_port = ca.getsockname()[1]
     authority = Authority(f"http://{_CA}:{ca_port}")
+    rdap = socket.create_server((_FIRST, 0))
+    rdap_port = rdap.getsockname()[1]
+    internet = names.made([site.host for site in SITES])
     plain = _plain(list(dict.fromkeys(place.address for place in places)))
     with contextlib.ExitStack() as stack:
         stack.enter_context(servers.serving(ca, _files(authority.files())))
+        stack.enter_context(servers.serving(rdap, _files(registry.records())))
+        served = stack.enter_context(names.serving(internet))
         for listener in plain:
             stack.enter_context(servers.serving(listener, _plain_answers(places)))
         for place in places:
@@ -56,10 +63,18 @@ def opened(order: pipeline.Order, lang: str) -> Iterator[pipeline.Order]:
             order,
             targets=tuple(_asked(place, lang) for place in places),
             resolve={(place.site.host, place.port): place.address for place in places}
-            | {(_CA, ca_port): _FIRST},
+            | {(_CA, ca_port): _FIRST, (_REGISTRY, rdap_port): _FIRST},
             ca_file=authority.ca_file,
             plain_port=plain[0].getsockname()[1],
             at_once=len(places),
+            domains=domains.Order(
+                network=config.Network(
+                    roots=(names.ROOT,),
+                    trust_anchors=(internet.anchor,),
+                    rdap={"example": f"http://{_REGISTRY}:{rdap_port}/"},
+                ),
+                places=served,
+            ),
         )
 
 

@@ -10,6 +10,8 @@ from OpenSSL import SSL
 from tlscheck.text import _N
 
 DAY = timedelta(days=1)
+GOOD, BAD = "clinic.example", "old-clinic.example"
+"""The clinic's domain, and one that it gave up."""
 
 MODERN = (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)
 STRONG = (
@@ -58,13 +60,14 @@ class Site:
     page: str = _PAGE
     redirects: bool = True
     """Plain HTTP leads to https; else it shows the page."""
+    domain: str = GOOD
     most: int | None = None
     """After how many connections the firewall lets none through any more."""
 
     @property
     def host(self) -> str:
         """A name that exists nowhere (RFC 2606)."""
-        return f"{self.name}.clinic.example"
+        return f"{self.name}.{self.domain}"
 
 
 SITES = (
@@ -102,5 +105,8 @@ SITES = (
         redirects=False,
     ),
     Site("staff", _N("Staff entrance: client certificates"), wants_certificate=True),
+    Site(
+        "www", _N("Website of the old domain, which is lapsing: dangling name server"), domain=BAD
+    ),
     Site("gateway", _N("Gateway: a firewall that shuts us out"), most=2),
 )

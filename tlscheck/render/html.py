@@ -11,6 +11,7 @@ from tlscheck.data import data_dir
 from tlscheck.model import Answer, Verdict
 from tlscheck.profile import Profile
 from tlscheck.render import answers, view
+from tlscheck.render.domains import domain
 from tlscheck.render.facts import facts
 from tlscheck.render.horizon import picture
 from tlscheck.report import SUBJECTS, Report
@@ -41,6 +42,11 @@ def render(report: Report, lang: str) -> bytes:
         targets=[
             (target, facts(look, report.profile, lang))
             for target, look in zip(seen, report.scan.looks, strict=True)
+        ],
+        domains=[
+            (target, shown)
+            for target, look in zip(seen, report.scan.looks, strict=True)
+            if (shown := domain(look, lang))
         ],
         horizon=picture(report, lang),
         connections=sum(target.connections for target in seen),

@@ -1,0 +1,220 @@
+"""The domains of the targets: which there are, what is looked up of each, what belongs together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tlscheck import config, targets
+from tlscheck.errors import ConfigError
+from tlscheck.model import Look, Missed, Observation, Reason, Scan, Scope, State, Target
+from tlscheck.net import Net, now
+from tlscheck.observations.certificate import CertificateObservation, Chain
+from tlscheck.observations.dns import DnsObservation, security
+from tlscheck.observations.registration import (
+    Declared,
+    Record,
+    RegistrationObservation,
+    Shown,
+)
+from tlscheck.probes import dns, registration
+from tlscheck.probes.nameserver import NameServers
+from tlscheck.probes.walk import ROOTS, Walk
+
+_log = logging.getLogger(__name__)
+
+REGISTRATION, DNS = "registration", "dns"
+_LOCAL = ("localhost", "local", "internal", "home.arpa", "onion", "alt", "invalid")
+"""Names that are in no registry and not in the DNS (RFC 6761, RFC 6762, RFC 7686, RFC 8375,
+RFC 9476; ``internal`` by ICANN's decision of 2024).
+"""
+
+Tell = Callable[[str, str, int], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How domains are looked at."""
+
+    network: config.Network = field(default_factory=config.Network)
+    declared: Mapping[str, Declared] = field(default_factory=dict)
+    """What the operator says of each domain."""
+    before: Scan | None = None
+    """An earlier scan to compare with."""
+    family: int = 0
+    contacts: bool = False
+    refresh: bool = False
+    cache: Path | None = None
+    """Where registries' answers are kept; ``None``: nowhere."""
+    ca_file: bytes | None = None
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Where the name servers of some addresses are in truth; for the demonstration."""
+
+
+def declared(settings: config.Settings, path: str) -> dict[str, Declared]:
+    """What the configuration file *path* says of each domain. ConfigError."""
+    found = {}
+    for name, domain in settings.domain.items():
+        own = targets.registrable(targets.parse(name).host)
+        if own != targets.parse(name).host:
+            raise ConfigError(
+                '{file}, key domain."{name}": is no domain that is registered by itself; write'
+                " {example}",
+                file=path,
+                name=name,
+                example=f'[domain."{own or "example.jp"}"]',
+            )
+        found[own] = Declared(
+            domain.holder, domain.registrar, domain.name_servers, domain.in_use_since
+        )
+    return found
+
+
+async def look(
+    net: Net, hosts: Iterable[str], subjects: Sequence[str], order: Order, tell: Tell
+) -> list[Look]:
+    """A look at each domain that the *hosts* stand under; addresses and bare labels have none."""
+    if not {REGISTRATION, DNS} & set(subjects):
+        return []
+    by_domain: dict[str, list[str]] = {}
+    for host in dict.fromkeys(hosts):
+        if domain := targets.registrable(host):
+            by_domain.setdefault(domain, []).append(host)
+    registry = registration.Registry(
+        net, order.network, order.contacts, order.refresh, order.ca_file, order.cache
+    )
+    means = _means(net, registry if REGISTRATION in subjects else None, order)
+    return list(
+        await asyncio.gather(
+            *(
+                _domain(means, registry, domain, names, subjects, order, tell)
+                for domain, names in by_domain.items()
+            )
+        )
+    )
+
+
+def _means(net: Net, registry: registration.Registry | None, order: Order) -> dns.Means:
+    network = order.network
+    roots = [config.place(root, network.dns_port) for root in network.roots]
+    places = {address: (address, port) for address, port in filter(None, roots)}
+    servers = NameServers(network.dns_port, {**places, **order.places}, order.family)
+    own = bool(network.roots)
+    anchors = network.trust_anchors or (() if own else security.ANCHORS)
+    return dns.Means(
+        net, Walk(servers, tuple(places) or ROOTS), security.anchor(anchors), registry, own
+    )
+
+
+async def _domain(
+    means: dns.Means,
+    registry: registration.Registry,
+    domain: str,
+    names: Sequence[str],
+    subjects: Sequence[str],
+    order: Order,
+    tell: Tell,
+) -> Look:
+    target = Target(domain, Scope.NAME)
+    if not order.network.roots and any(f".{domain}".endswith(f".{n}") for n in _LOCAL):
+        missed = [
+            Missed(s, Reason.NOT_APPLICABLE, "names of this kind are in no registry")
+            for s in (REGISTRATION, DNS)
+            if s in subjects
+        ]
+        return Look(target, {}, tuple(missed))
+    tell(domain, "DNS", 0)
+    at = now()
+    asked: dict[str, asyncio.Future[Record | DnsObservation | Missed]] = {}
+    if REGISTRATION in subjects:
+        asked[REGISTRATION] = asyncio.ensure_future(registry.record(domain))
+    if DNS in subjects:
+        asked[DNS] = asyncio.ensure_future(dns.probe(means, domain, names))
+    results = await asyncio.gather(*asked.values(), return_exceptions=True)
+    tell(domain, "", 0)
+    seen: dict[str, Observation] = {}
+    missed = []
+    before = _before(order.before, domain)
+    for subject, result in zip(asked, results, strict=True):
+        match result:
+            case Record():
+                seen[subject] = RegistrationObservation(
+                    at=at,
+                    record=result,
+                    declared=order.declared.get(domain),
+                    before=before[0],
+                )
+            case DnsObservation():
+                seen[subject] = replace(result, ds_before=before[1])
+            case Missed():
+                missed.append(result)
+            case BaseException():
+                _log.error("%s of %s", subject, domain, exc_info=result)
+                missed.append(Missed(subject, Reason.BUG, type(result).__name__))
+    return Look(target, seen, tuple(missed))
+
+
+def _before(scan: Scan | None, domain: str) -> tuple[Record | None, tuple[str, ...] | None]:
+    """The record and the DS records of an earlier scan."""
+    for entry in scan.looks if scan else ():
+        if entry.target.id == domain:
+            record, zone = entry.seen.get(REGISTRATION), entry.seen.get(DNS)
+            return (
+                record.record if isinstance(record, RegistrationObservation) else None,
+                zone.zone.security.ds if isinstance(zone, DnsObservation) else None,
+            )
+    return None, None
+
+
+# ---- what belongs together -------------------------------------------------------------------
+
+
+def completed(of_domains: Iterable[Look], endpoints: Iterable[Look]) -> list[Look]:
+    """The looks at domains, with what the endpoints under them show."""
+    by_domain: dict[str, list[Look]] = {}
+    for entry in endpoints:
+        if entry.target.target is not None:
+            domain = targets.registrable(entry.target.target.host)
+            by_domain.setdefault(domain, []).append(entry)
+    return [_completed(entry, by_domain.get(entry.target.id, [])) for entry in of_domains]
+
+
+def _completed(entry: Look, endpoints: Sequence[Look]) -> Look:
+    seen = dict(entry.seen)
+    leaves = [(host, chain.leaf) for host, chain in _chains(endpoints)]
+    zone, record = seen.get(DNS), seen.get(REGISTRATION)
+    if isinstance(record, RegistrationObservation):
+        shown = {
+            leaf.sha256: Shown(host, leaf.sha256, leaf.not_before, leaf.organisation)
+            for host, leaf in leaves
+        }
+        seen[REGISTRATION] = replace(
+            record,
+            delegated=zone.zone.delegated if isinstance(zone, DnsObservation) else State.UNKNOWN,
+            certificates=tuple(shown.values()) if leaves else None,
+        )
+    if isinstance(zone, DnsObservation) and leaves:
+        seen[DNS] = replace(zone, issuers=tuple(_issuers(endpoints)))
+    return replace(entry, seen=seen)
+
+
+def _chains(endpoints: Iterable[Look]) -> Iterator[tuple[str, Chain]]:
+    for entry in endpoints:
+        seen = entry.seen.get("certificate")
+        if entry.target.target is not None and isinstance(seen, CertificateObservation):
+            for chain in seen.chains:
+                if chain.certificates:
+                    yield entry.target.target.host, chain
+
+
+def _issuers(endpoints: Iterable[Look]) -> Iterator[str]:
+    """Who issued the certificates, but for authorities that no public store knows: CAA records are
+    nothing to them.
+    """
+    for host, chain in _chains(endpoints):
+        private = chain.trust and all(t.state is State.REFUSED for t in chain.trust.values())
+        if not private:
+            yield f"{host}: {chain.leaf.issuer_organisation}"

@@ -1,0 +1,40 @@
+"""What a domain's name servers say, asked directly: delegation, servers, DNSSEC, names, mail."""
+
+from tlscheck.observations.dns.mail import Dmarc, Mail, MailHost, Spf, TransportPolicy
+from tlscheck.observations.dns.security import Security, Standing
+from tlscheck.observations.dns.seen import (
+    Alias,
+    DnsObservation,
+    DomainName,
+    Exchange,
+    HttpsRecord,
+    NameServer,
+    Outcome,
+    Pointer,
+    Role,
+    Server,
+    Soa,
+    Zone,
+)
+
+__all__ = [
+    "Alias",
+    "Dmarc",
+    "DnsObservation",
+    "DomainName",
+    "Exchange",
+    "HttpsRecord",
+    "Mail",
+    "MailHost",
+    "NameServer",
+    "Outcome",
+    "Pointer",
+    "Role",
+    "Security",
+    "Server",
+    "Soa",
+    "Spf",
+    "Standing",
+    "TransportPolicy",
+    "Zone",
+]

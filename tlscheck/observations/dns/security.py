@@ -1,0 +1,261 @@
+"""DNSSEC: whether records follow from the root's key (RFC 4035), each link checked here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import dns.dnssec
+import dns.exception
+import dns.message
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+from dns.rdtypes.ANY.DNSKEY import DNSKEY
+from dns.rdtypes.ANY.DS import DS
+from dns.rdtypes.ANY.RRSIG import RRSIG
+
+ANCHORS = (
+    "20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
+    "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
+)
+"""The root's keys of 2017 and 2024, as IANA publishes them (RFC 7958; root-anchors.xml)."""
+MOST_KEYS = 16
+"""How many keys of a zone are tried: a zone with more is not followed (CVE-2023-50387)."""
+MOST_SIGNATURES = 8
+
+
+class Standing(StrEnum):
+    """What becomes of a zone on the way from the root (RFC 4035, section 4.3)."""
+
+    SECURE = "secure"
+    INSECURE = "insecure"
+    """Proven to be unsigned, or below a zone that is."""
+    BOGUS = "bogus"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """The DNSSEC of one zone."""
+
+    standing: Standing = Standing.UNKNOWN
+    problem: str = ""
+    """Why it is bogus or unknown: ``expired``, ``not_yet_valid``, ``ds_mismatch``,
+    ``bad_signature``, ``no_signature``, ``no_keys``, ``no_denial``, ``no_anchor``,
+    ``parent_bogus``, ``no_answer``."""
+    signed: bool = False
+    """Whether the zone has keys, trusted or not."""
+    ds: tuple[str, ...] = ()
+    """The parent's DS records, as ``63574 8 2``."""
+    algorithms: tuple[int, ...] = ()
+    """Of its keys (IANA's numbers)."""
+    expires: datetime | None = None
+    """When the first of the signatures that were seen ends."""
+    nsec3: tuple[int, int] | None = None
+    """Iterations and length of the salt, where it has NSEC3PARAM."""
+    nsec3_seen: bool = False
+    """Whether the zone told if it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A zone's standing and, where it is secure, its keys."""
+
+    security: Security
+    keys: dns.rrset.RRset | None = None
+
+
+def anchor(texts: Iterable[str]) -> tuple[DS, ...]:
+    """DS records of the root from their text. DNSException."""
+    return tuple(
+        dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.DS, text)  # type: ignore[misc]
+        for text in texts
+    )
+
+
+def root(answer: dns.message.Message | None, anchors: Sequence[DS], at: datetime) -> Trust:
+    """The trust in the root's keys of *answer*."""
+    if not anchors:
+        return Trust(Security(problem="no_anchor"))
+    return _trusted(dns.name.root, answer, anchors, at)
+
+
+def below(
+    parent: Trust,
+    name: dns.name.Name,
+    ds_answer: dns.message.Message | None,
+    key_answer: dns.message.Message | None,
+    at: datetime,
+) -> Trust:
+    """The trust in the keys of the zone *name*, from its parent's word on its DS records.
+
+    *ds_answer* is the parent's referral or its answer about DS; *key_answer* the zone's own about
+    DNSKEY.
+    """
+    keys = _set(key_answer, name, dns.rdatatype.DNSKEY)
+    algorithms = _algorithms(keys)
+    records = _set(ds_answer, name, dns.rdatatype.DS)
+    above = parent.security
+    if above.standing is not Standing.SECURE or parent.keys is None:
+        problem = "parent_bogus" if above.standing is Standing.BOGUS else above.problem
+        return Trust(Security(above.standing, problem, bool(keys), _ds(records), algorithms))
+    if ds_answer is None:
+        return Trust(Security(problem="no_answer", signed=bool(keys), algorithms=algorithms))
+    if records is None:
+        return _without_ds(parent.keys, name, ds_answer, keys, at)
+    trouble = problem_of(ds_answer, records, parent.keys, at)
+    if trouble:
+        return Trust(Security(Standing.BOGUS, trouble, bool(keys), _ds(records), algorithms))
+    return _trusted(name, key_answer, tuple(records), at)
+
+
+def _trusted(
+    name: dns.name.Name,
+    answer: dns.message.Message | None,
+    records: Sequence[DS],
+    at: datetime,
+) -> Trust:
+    """The trust in the zone's keys, given the DS *records* that are trusted."""
+    keys = _set(answer, name, dns.rdatatype.DNSKEY)
+    ds = _ds(records)
+    if answer is None:
+        return Trust(Security(problem="no_answer", ds=ds))
+    if keys is None:
+        return Trust(Security(Standing.BOGUS, "no_keys", False, ds))
+    algorithms = _algorithms(keys)
+    anchored = [key for key in keys if any(_matches(name, key, record) for record in records)]
+    if not anchored or len(keys) > MOST_KEYS:
+        return Trust(Security(Standing.BOGUS, "ds_mismatch", True, ds, algorithms))
+    entry = dns.rrset.from_rdata_list(name, keys.ttl, anchored)
+    trouble = problem_of(answer, keys, entry, at)
+    if trouble:
+        return Trust(Security(Standing.BOGUS, trouble, True, ds, algorithms))
+    return Trust(Security(Standing.SECURE, "", True, ds, algorithms, end_of(answer, keys)), keys)
+
+
+def _without_ds(
+    parent_keys: dns.rrset.RRset,
+    name: dns.name.Name,
+    answer: dns.message.Message,
+    keys: dns.rrset.RRset | None,
+    at: datetime,
+) -> Trust:
+    """A zone without DS records: insecure, if the parent's signed denial says so."""
+    algorithms = _algorithms(keys)
+    for rrset in answer.authority:
+        if rrset.rdtype not in (dns.rdatatype.NSEC, dns.rdatatype.NSEC3):
+            continue
+        if not problem_of(answer, rrset, parent_keys, at) and _denies(rrset, name):
+            return Trust(Security(Standing.INSECURE, "", bool(keys), (), algorithms))
+    return Trust(Security(Standing.BOGUS, "no_denial", bool(keys), (), algorithms))
+
+
+def _denies(rrset: dns.rrset.RRset, name: dns.name.Name) -> bool:
+    """Whether the NSEC or NSEC3 record speaks of *name*, and of no DS record there."""
+    for record in rrset:
+        if rrset.rdtype == dns.rdatatype.NSEC:
+            if rrset.name == name:
+                return not _has(record.windows, dns.rdatatype.DS)
+            continue
+        hashed = dns.dnssec.nsec3_hash(name, record.salt, record.iterations, record.algorithm)
+        owner = rrset.name.labels[0].decode().upper()
+        if owner == hashed:
+            return not _has(record.windows, dns.rdatatype.DS)
+        opt_out = bool(record.flags & 1)
+        following = record.next_name().labels[0].decode().upper()
+        within = owner < hashed < following or (
+            following <= owner and (hashed > owner or hashed < following)
+        )
+        if opt_out and within:
+            return True
+    return False
+
+
+def _has(windows: Sequence[tuple[int, bytes]], rdtype: int) -> bool:
+    for window, bitmap in windows:
+        if window == rdtype // 256:
+            byte, bit = divmod(rdtype % 256, 8)
+            return byte < len(bitmap) and bool(bitmap[byte] & (0x80 >> bit))
+    return False
+
+
+def problem_of(
+    answer: dns.message.Message, rrset: dns.rrset.RRset, keys: dns.rrset.RRset, at: datetime
+) -> str:
+    """What is wrong with the signatures of *rrset* in *answer*, by a zone's *keys*; empty where
+    one of them is good.
+    """
+    signatures = [s for s in _signatures(answer, rrset) if s.signer == keys.name]
+    problem = "no_signature"
+    for signature in signatures[:MOST_SIGNATURES]:
+        problem = "bad_signature"
+        try:
+            dns.dnssec.validate_rrsig(
+                rrset,
+                signature,
+                {keys.name: keys.to_rdataset()},
+                now=at.timestamp(),
+                policy=dns.dnssec.allow_all_policy,
+            )
+        except (dns.exception.DNSException, ValueError, TypeError):
+            if signature.expiration < at.timestamp():
+                problem = "expired"
+            elif signature.inception > at.timestamp():
+                problem = "not_yet_valid"
+        else:
+            return ""
+    return problem
+
+
+def end_of(answer: dns.message.Message, rrset: dns.rrset.RRset) -> datetime | None:
+    """When the last of the signatures of *rrset* ends."""
+    ends = [s.expiration for s in _signatures(answer, rrset)]
+    return datetime.fromtimestamp(max(ends), UTC) if ends else None
+
+
+def _signatures(answer: dns.message.Message, rrset: dns.rrset.RRset) -> list[RRSIG]:
+    found: list[RRSIG] = []
+    for section in (answer.answer, answer.authority):
+        for other in section:
+            if (
+                other.rdtype == dns.rdatatype.RRSIG
+                and other.name == rrset.name
+                and other.covers == rrset.rdtype
+            ):
+                found.extend(other)
+    return found
+
+
+def _set(
+    answer: dns.message.Message | None, name: dns.name.Name, rdtype: int
+) -> dns.rrset.RRset | None:
+    for section in (answer.answer, answer.authority) if answer is not None else ():
+        for rrset in section:
+            if rrset.name == name and rrset.rdtype == rdtype:
+                return rrset
+    return None
+
+
+def _algorithms(keys: dns.rrset.RRset | None) -> tuple[int, ...]:
+    return tuple(sorted({int(key.algorithm) for key in keys or ()}))
+
+
+def _ds(records: Iterable[DS] | None) -> tuple[str, ...]:
+    return tuple(sorted(f"{r.key_tag} {r.algorithm} {r.digest_type}" for r in records or ()))
+
+
+def _matches(name: dns.name.Name, key: DNSKEY, record: DS) -> bool:
+    if key.algorithm != record.algorithm or dns.dnssec.key_id(key) != record.key_tag:
+        return False
+    try:
+        made = dns.dnssec.make_ds(
+            name, key, record.digest_type, policy=dns.dnssec.allow_all_policy, validating=True
+        )
+    except (dns.exception.DNSException, ValueError):
+        return False
+    return bool(made.digest == record.digest)
