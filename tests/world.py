@@ -32,9 +32,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 ROOT, JP, NET = "198.41.0.4", "203.119.1.1", "192.5.6.30"
 ONE, TWO, LAME = "45.76.10.11", "103.2.57.12", "45.76.11.13"
 """Hosting firms: BIND, NSD, and one that knows no zone of ours."""
+RECURSIVE, OLDER = "45.76.14.16", "103.2.58.17"
+"""One that looks names up for anybody, and one that has an older version of a zone."""
 MUTE = "45.76.12.14"
 """Takes packets and never answers."""
-WHOIS_PORT, RDAP_PORT = 4343, 8080
+WHOIS_PORT, RDAP_PORT, UNBOUND_PORT = 4343, 8080, 5353
+BIND = (ROOT, JP, NET, ONE, LAME, RECURSIVE, OLDER)
 WEB = "45.76.20.20"
 
 
@@ -107,6 +110,9 @@ def zones() -> list[Made]:
         ),
         Made("mxgone.jp", both, own.replace("MX 0 .", "MX 10 mail.lapsed.jp.")),
         Made("inside.jp", both, own.replace(f"www A {WEB}", "www A 10.1.2.3")),
+        Made("recursive.jp", f"{RECURSIVE} {TWO}", own.replace(ONE, RECURSIVE)),
+        Made("older.jp", f"{ONE} {OLDER}", own.replace(TWO, OLDER), signed=False),
+        Made("glue.jp", f"{ONE} {TWO} {OLDER}", own),
         Made("wild.jp", both, own + f"* A {WEB}\n"),
         Made("differs.jp", ONE, own.replace("@ NS ns2\n", "@ NS ns3\n") + f"ns3 A {ONE}\n"),
         Made("hosted.jp", both, own.replace("@ NS ns2\n", "@ NS ns.hosting.net.\n")),
@@ -119,6 +125,7 @@ def zones() -> list[Made]:
 
 DELEGATIONS = {
     "differs.jp": TWO_SERVERS,
+    "glue.jp": TWO_SERVERS.replace(TWO, OLDER),
 }
 """What the parent says where it is not what the zone says."""
 
@@ -209,6 +216,8 @@ def build(folder: Path) -> tuple[list[Made], str]:
 def write(folder: Path, made: Made, zone: dns.zone.Zone) -> None:
     path = folder / made.file
     zone.to_file(str(path), relativize=False)
+    if made.name == "older.jp":
+        (folder / "older.second").write_text(path.read_text().replace(" 1 7200", " 0 7200"))
     if made.nsec3:
         resign(folder, made)
 
@@ -265,19 +274,26 @@ def addresses(all_zones: Iterable[Made]) -> list[str]:
     return sorted({a for made in all_zones for a in made.at.split()} | {LAME, MUTE, WEB})
 
 
-def serve_names(folder: Path, all_zones: list[Made]) -> list[subprocess.Popen[bytes]]:
+def serve_names(folder: Path, all_zones: list[Made], anchor: str) -> list[subprocess.Popen[bytes]]:
     views = []
-    for number, address in enumerate([ROOT, JP, NET, ONE, LAME]):
+    for number, address in enumerate(BIND):
+        second = {"older.jp": "older.second"} if address == OLDER else {}
         own = "".join(
-            f'zone "{made.name}" {{ type primary; file "{folder / made.file}";'
+            f'zone "{made.name}" {{ type primary;'
+            f' file "{folder / second.get(made.name, made.file)}";'
             f" allow-transfer {{ {'any' if made.open else 'none'}; }}; }};\n"
             for made in all_zones
             if address in made.at.split()
         )
         views.append(
-            f'view "v{number}" {{ match-destinations {{ {address}; }}; recursion no;\n{own}}};\n'
+            f'view "v{number}" {{ match-destinations {{ {address}; }};\n{own}'
+            + (
+                "recursion yes; allow-recursion { any; }; };\n"
+                if address == RECURSIVE
+                else "recursion no; };\n"
+            )
         )
-    served = "; ".join([ROOT, JP, NET, ONE, LAME])
+    served = "; ".join(BIND)
     config = folder / "named.conf"
     config.write_text(
         f'options {{ directory "{folder}"; listen-on {{ {served}; }}; listen-on-v6 {{ none; }};\n'
@@ -295,11 +311,21 @@ def serve_names(folder: Path, all_zones: list[Made]) -> list[subprocess.Popen[by
             if TWO in made.at.split()
         )
     )
+    unbound = folder / "unbound.conf"
+    (folder / "hints").write_text(f". 3600 NS a.root.\na.root. 3600 A {ROOT}\n")
+    (folder / "anchor").write_text(f". IN DS {anchor}\n")
+    unbound.write_text(
+        f'server:\n interface: 127.0.0.1@{UNBOUND_PORT}\n do-ip6: no\n username: ""\n chroot: ""\n'
+        f' pidfile: ""\n directory: "{folder}"\n root-hints: "{folder}/hints"\n'
+        f' trust-anchor-file: "{folder}/anchor"\n module-config: "validator iterator"\n'
+        " use-syslog: no\nremote-control:\n control-enable: no\n"
+    )
     log = (folder / "servers.log").open("ab")
     path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
     return [
         subprocess.Popen(["named", "-g", "-c", str(config)], stdout=log, stderr=log, env=path),
         subprocess.Popen(["nsd", "-d", "-c", str(nsd)], stdout=log, stderr=log, env=path),
+        subprocess.Popen(["unbound", "-d", "-c", str(unbound)], stdout=log, stderr=log, env=path),
     ]
 
 
@@ -368,9 +394,11 @@ def rdap(all_zones: list[Made], name: str) -> tuple[int, dict[str, Any]]:
     }
 
 
-async def registries(all_zones: list[Made]) -> None:
+async def registries(folder: Path, all_zones: list[Made]) -> None:
     async def answer_whois(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = (await reader.readline()).decode().strip().lower()
+        with (folder / "whois.log").open("a") as log:
+            log.write(f"{name}\n")
         writer.write(whois(all_zones, name).replace("\n", "\r\n").encode())
         await writer.drain()
         writer.close()
@@ -422,8 +450,8 @@ def main(folder: Path) -> None:
     for address in addresses(all_zones):
         subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
     (folder / "tlscheck.toml").write_text(config(anchor))
-    threading.Thread(target=lambda: asyncio.run(registries(all_zones)), daemon=True).start()
-    servers = serve_names(folder, all_zones)
+    threading.Thread(target=lambda: asyncio.run(registries(folder, all_zones)), daemon=True).start()
+    servers = serve_names(folder, all_zones, anchor)
     time.sleep(1.0)
     print(json.dumps({"ready": [s.poll() for s in servers], "anchor": anchor}), flush=True)
     try:
