@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from tlscheck import profile
-from tlscheck.config import ALL, Budgets, Listed, Settings, load
+from tlscheck import domains, profile
+from tlscheck.config import ALL, Budgets, Domain, Listed, Settings, load, place
 from tlscheck.errors import ConfigError
 
 
@@ -118,3 +119,66 @@ def test_what_is_not_utf_8(file: Path) -> None:
     file.write_bytes('profile = "日本"'.encode("cp932"))
     with pytest.raises(ConfigError, match="is not TOML in UTF-8"):
         load(file)
+
+
+def test_domains_and_network(file: Path) -> None:
+    file.write_text(
+        """\
+[domain."example.jp"]
+holder = ["例の診療所"]
+registrar = ["Example Registrar"]
+name_servers = ["ns1.example.jp"]
+in_use_since = 2019-04-01
+
+[network]
+roots = ["192.0.2.1", "192.0.2.2:5300", "[2001:db8::1]:53"]
+dns_port = 5353
+trust_anchors = ["20326 8 2 E06D44B8"]
+whois = {jp = "192.0.2.43:4343"}
+rdap = {"*" = "http://192.0.2.44:8080/"}
+""",
+        encoding="utf-8",
+    )
+    settings = load(file)
+    assert settings.domain == {
+        "example.jp": Domain(
+            ("例の診療所",), ("Example Registrar",), ("ns1.example.jp",), date(2019, 4, 1)
+        )
+    }
+    network = settings.network
+    assert [place(root, network.dns_port) for root in network.roots] == [
+        ("192.0.2.1", 5353),
+        ("192.0.2.2", 5300),
+        ("2001:db8::1", 53),
+    ]
+    assert (network.whois, network.rdap) == (
+        {"jp": "192.0.2.43:4343"},
+        {"*": "http://192.0.2.44:8080/"},
+    )
+    assert domains.declared(settings, str(file))["example.jp"].in_use_since == date(2019, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[network]\nroots = ["root"]', 'write roots = ["192.0.2.1", "192.0.2.2:5300"]'),
+        ('[network]\nroots = ["300.1.1.1"]', "network.roots[0]"),
+        ('[network]\nroot = ["192.0.2.1"]', "did you mean roots?"),
+        ('[network]\nrdap = {com = "ftp://x"}', "network.rdap.com"),
+        ("[network]\ndns_port = 0", "network.dns_port"),
+        ('[network]\ntrust_anchors = ["x"]', "network.trust_anchors"),
+        ('[domain."a.jp"]\nregistrer = ["x"]', "did you mean registrar?"),
+        ('[domain."a.jp"]\nholder = "x"', 'write holder = ["Example Clinic"]'),
+        ('[domain."a.jp"]\nin_use_since = "x"', "in_use_since = 2019-04-01"),
+        ('[domain]\nholder = ["x"]', '[domain."clinic.example.jp"]'),
+        ("profile = 2020-01-01", "key profile"),
+    ],
+)
+def test_mistakes_about_domains_and_network(file: Path, text: str, said: str) -> None:
+    assert said in mistake(file, text)
+
+
+def test_what_is_declared_must_be_a_domain_that_is_registered(file: Path) -> None:
+    file.write_text('[domain."www.example.co.jp"]\nholder = ["x"]')
+    with pytest.raises(ConfigError, match=r'write \[domain."example.co.jp"\]'):
+        domains.declared(load(file), str(file))

@@ -79,10 +79,7 @@ async def look(
     """A look at each domain that the *hosts* stand under; addresses and bare labels have none."""
     if not {REGISTRATION, DNS} & set(subjects):
         return []
-    by_domain: dict[str, list[str]] = {}
-    for host in dict.fromkeys(hosts):
-        if domain := targets.registrable(host):
-            by_domain.setdefault(domain, []).append(host)
+    by_domain = of(hosts)
     registry = registration.Registry(
         net, order.network, order.contacts, order.refresh, order.ca_file, order.cache
     )
@@ -95,6 +92,15 @@ async def look(
             )
         )
     )
+
+
+def of(hosts: Iterable[str]) -> dict[str, list[str]]:
+    """The domains that *hosts* are registered under, each with those of them that are."""
+    by_domain: dict[str, list[str]] = {}
+    for host in dict.fromkeys(hosts):
+        if domain := targets.registrable(host):
+            by_domain.setdefault(domain, []).append(host)
+    return by_domain
 
 
 def _means(net: Net, registry: registration.Registry | None, order: Order) -> dns.Means:

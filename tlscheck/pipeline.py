@@ -293,7 +293,7 @@ _USUAL, _MOST, _CROSS = 45, 250, 570
 
 
 async def plan(order: Order) -> list[Cost]:
-    """What `look` would do; nothing but the resolver is asked."""
+    """What `look` would do at endpoints; nothing but the resolver is asked."""
     net = Net(family=order.family, overrides=order.resolve)
     costs = []
     for asked in order.targets:

@@ -194,9 +194,13 @@ def _override(text: str) -> tuple[tuple[str, int], str]:
 
 async def _plan(order: Order) -> list[str]:
     """What would be asked, from which address, at which cost."""
-    from tlscheck import pipeline
+    from tlscheck import domains, pipeline
 
-    lines = []
+    lines: list[str] = []
+    for domain in domains.of(asked.spec.host for asked in order.targets):
+        lines.extend(_plan_of(domain, order))
+    if not set(order.subjects) - set(pipeline.DOMAIN_SUBJECTS):
+        return lines
     for cost in await pipeline.plan(order):
         if cost.trouble:
             lines.append(f"{cost.target}: {_('does not resolve')}")
@@ -213,6 +217,22 @@ async def _plan(order: Order) -> list[str]:
         ).format(connect=order.connect_seconds, budget=order.target_seconds)
     )
     return lines
+
+
+def _plan_of(domain: str, order: Order) -> Iterator[str]:
+    if "dns" in order.subjects:
+        yield _(
+            "{domain}: about {usual} DNS questions, from the root down to its own name servers, one"
+            " of them recursive and one for a zone transfer"
+        ).format(domain=domain, usual=_QUESTIONS)
+    if "registration" in order.subjects:
+        yield _(
+            "{domain}: one question to its registry, and one for each domain it leads to"
+        ).format(domain=domain)
+
+
+_QUESTIONS = 40
+"""Measured in the tests' private root, with two name servers."""
 
 
 @contextlib.contextmanager

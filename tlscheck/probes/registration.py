@@ -94,6 +94,9 @@ class Registry:
                 return kept
             found = await (self._rdap if desk.protocol == "rdap" else self._whois)(domain, desk)
         except NetError as error:
+            if error.reason is Reason.UNRESOLVED:  # the registry's name, not the target's
+                detail = "the registry's name does not resolve"
+                return Missed(SUBJECT, Reason.UNREACHABLE, detail)
             return Missed(SUBJECT, error.reason, error.detail)
         except read.UnreadableError as error:
             return Missed(SUBJECT, Reason.MALFORMED, str(error))
