@@ -461,7 +461,7 @@ def main(folder: Path) -> None:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=100,
+                timeout=300,
                 cwd=folder,
             )
             print(

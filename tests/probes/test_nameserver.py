@@ -85,7 +85,8 @@ def reply(wire: bytes, address: str = "45.76.20.20", **changes: Any) -> bytes:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nameserver, "SECONDS", 0.3)
+    monkeypatch.setattr(nameserver, "FIRST", 0.3)
+    monkeypatch.setattr(nameserver, "SECOND", 0.3)
     monkeypatch.setattr(walk, "PATIENCE", 0.1)
 
 

@@ -124,7 +124,8 @@ async def _trust(means: Means, cut: Cut, at: datetime) -> Trust:
     parent, ds, answer = await asyncio.gather(
         means.trust(cut.parent, at), means.walk.ask(cut.parent, cut.name, DS), keys
     )
-    return await asyncio.to_thread(security.below, parent, cut.name, ds, answer, at)
+    trust = await asyncio.to_thread(security.below, parent, cut.name, ds, answer, at)
+    return replace(trust, rsa_bits=security.rsa_bits(answer, cut.name))
 
 
 @dataclass
@@ -194,19 +195,28 @@ class _Look:
         asked = list(dict.fromkeys((s.name, a) for s in servers for a in (*s.addresses, *s.glue)))
         asked = asked[:MOST_SERVERS]
         cut.servers = asked or cut.servers
-        trust, seen = await asyncio.gather(
+        trust, seen, wild, nsec3 = await asyncio.gather(
             self.means.trust(cut, self.at),
             asyncio.gather(*(self._server(cut, *each) for each in asked)),
+            self.walk.find(_name(f"tlscheck-{secrets.token_hex(6)}", name), A),
+            self.walk.ask(cut, name, NSEC3PARAM),
         )
         servers = await self._with_the_childs(servers, [server for server, _ in seen])
-        return await self._told(cut, servers, seen, trust)
+        zone = self._told(cut, servers, seen, trust, nsec3)
+        return replace(
+            zone,
+            wildcard=_wild(wild),
+            wildcard_target=_text(wild.aliases[0][1]) if wild.aliases else "",
+            denial=_denial(wild, cut, trust, self.at),
+        )
 
-    async def _told(
+    def _told(
         self,
         cut: Cut,
         servers: Sequence[NameServer],
         seen: Sequence[tuple[Server, dns.message.Message | None]],
         trust: Trust,
+        nsec3: dns.message.Message | None,
     ) -> Zone:
         name = cut.name
         signed = [
@@ -215,9 +225,6 @@ class _Look:
         ]
         messages = [m for _, m in seen if m is not None]
         soa = next((r for m in messages for r in _records(m, name, SOA)), None)
-        wild, nsec3 = await asyncio.gather(
-            self._wildcard(name), self.walk.ask(cut, name, NSEC3PARAM)
-        )
         ends = [e for m in messages for e in [_end(m, name)] if e] + [trust.security.expires]
         secured = replace(
             trust.security,
@@ -225,6 +232,7 @@ class _Look:
                 ((r.iterations, len(r.salt)) for r in _records(nsec3, name, NSEC3PARAM)), None
             ),
             nsec3_seen=nsec3 is not None,
+            rsa_bits=trust.rsa_bits,
             expires=min((e for e in ends if e is not None), default=None)
             if trust.security.signed
             else None,
@@ -237,8 +245,6 @@ class _Look:
             servers=tuple(signed),
             soa=_soa(soa) if soa else None,
             security=secured,
-            wildcard=wild[0],
-            wildcard_target=wild[1],
         )
 
     async def _referrals(self, cut: Cut) -> list[dns.message.Message]:
@@ -372,14 +378,6 @@ class _Look:
             return State.REFUSED if closed else State.UNKNOWN
         handed = reply.message.rcode() == dns.rcode.NOERROR and bool(reply.message.answer)
         return State.ACCEPTED if handed else State.REFUSED
-
-    async def _wildcard(self, apex: dns.name.Name) -> tuple[State, str]:
-        found = await self.walk.find(_name(f"tlscheck-{secrets.token_hex(6)}", apex), A)
-        if found.aliases:
-            return State.ACCEPTED, _text(found.aliases[0][1])
-        if found.message is None:
-            return State.UNKNOWN, ""
-        return (State.ACCEPTED, "") if found.rrset is not None else (State.REFUSED, "")
 
     # -- names ---------------------------------------------------------------------------------
 
@@ -679,6 +677,23 @@ def _there(found: Found) -> State:
     if not found.answered:
         return State.UNKNOWN
     return State.REFUSED if found.nonexistent else State.ACCEPTED
+
+
+def _wild(found: Found) -> State:
+    """Whether a name that nobody made has an answer."""
+    if found.aliases or found.rrset is not None:
+        return State.ACCEPTED
+    return State.UNKNOWN if found.message is None else State.REFUSED
+
+
+def _denial(found: Found, cut: Cut, trust: Trust, at: datetime) -> State:
+    """Whether the zone's word that a name does not exist is proven."""
+    negative = found.message is not None and not found.message.answer
+    if not negative or trust.keys is None or found.cut.name != cut.name:
+        return State.UNKNOWN
+    assert found.message is not None
+    good = security.denies(found.message, trust.keys, at)
+    return State.ACCEPTED if good else State.REFUSED
 
 
 def _outcome(reply: Reply, apex: dns.name.Name) -> Outcome:

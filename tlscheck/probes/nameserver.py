@@ -21,8 +21,10 @@ from tlscheck.model import Reason
 from tlscheck.net import now
 from tlscheck.observations.dns import Exchange
 
-SECONDS = 2.0
-"""For one try."""
+FIRST, SECOND = 1.0, 1.5
+"""Seconds for the first try and for the second, which has the line to itself; TCP has half as much
+again, for its two round trips.
+"""
 AT_ONCE, AT_ONE = 64, 6
 """Questions in flight, to all servers and to one."""
 SECOND_TRIES = 4
@@ -59,6 +61,10 @@ class NameServers:
     _heard: set[str] = field(default_factory=set)
     _dead: dict[str, Reason] = field(default_factory=dict)
 
+    def known(self, address: str) -> int:
+        """0 where the server at *address* has answered, 1 where nothing is known, 2: it is dead."""
+        return 0 if address in self._heard else 2 if address in self._dead else 1
+
     async def ask(
         self,
         address: str,
@@ -90,18 +96,20 @@ class NameServers:
 
     async def _twice(self, address: str, question: dns.message.Message, *, tcp: bool) -> Reply:
         async with self._all, self._one[address]:
-            reply = await self._once(address, question, tcp=tcp)
+            reply = await self._once(address, question, FIRST, tcp=tcp)
         if reply.trouble in (Reason.TIMEOUT, Reason.RESET, Reason.CLOSED):
             async with self._again:
-                reply = await self._once(address, question, tcp=tcp)
+                reply = await self._once(address, question, SECOND, tcp=tcp)
         return reply
 
-    async def _once(self, address: str, question: dns.message.Message, *, tcp: bool) -> Reply:
+    async def _once(
+        self, address: str, question: dns.message.Message, seconds: float, *, tcp: bool
+    ) -> Reply:
         at, wire, trouble = now(), b"", None
         where = self.places.get(address, (address, self.port))
         message = None
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(seconds * 1.5 if tcp else seconds):
                 message, wire = await (_over_tcp if tcp else _over_udp)(where, question)
         except TimeoutError:
             trouble = Reason.TIMEOUT

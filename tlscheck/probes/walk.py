@@ -41,7 +41,7 @@ MOST_SERVERS = 5
 """How many servers of a zone are tried for one answer."""
 DEEPEST = 4
 """How many names of name servers may have to be found for one of them."""
-PATIENCE = 0.7
+PATIENCE = 0.4
 """Seconds after which the next server of a zone is asked too."""
 
 A, AAAA = dns.rdatatype.A, dns.rdatatype.AAAA
@@ -208,9 +208,9 @@ class Walk:
             await addresses.aclose()
 
     async def _addresses(self, cut: Cut, depth: int) -> AsyncGenerator[str]:
-        """The addresses of a zone's servers: first those that are known, IPv4 before IPv6."""
+        """The addresses of a zone's servers: those that have answered first, IPv4 before IPv6."""
         known = list(dict.fromkeys(address for _, address in cut.servers))
-        for address in sorted(known, key=lambda a: ":" in a):
+        for address in sorted(known, key=lambda a: (self.servers.known(a), ":" in a)):
             yield address
         if cut.referral is None or depth >= DEEPEST:
             return

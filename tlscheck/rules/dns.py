@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,12 +11,14 @@ from tlscheck.model import Evidence, Open, Problem, State
 from tlscheck.observations.dns import (
     DnsObservation,
     DomainName,
+    NameServer,
     Outcome,
     Pointer,
     Role,
     Server,
     Standing,
     Zone,
+    network_of,
 )
 from tlscheck.observations.dns.mail import MOST_LOOKUPS, MailHost, TransportPolicy, covered
 from tlscheck.rules.core import NotApplicable, Problems, rule
@@ -103,7 +105,7 @@ def _agreement(zone: Zone) -> Iterator[Evidence]:
                 zone=zone.name,
                 target=server.alias,
             )
-        if server.glue and server.addresses and set(server.glue) - set(server.addresses):
+        if server.glue and server.addresses and set(server.glue) != set(server.addresses):
             yield Problem(
                 "glue",
                 "{server}: the parent gives {glue}, its own zone {addresses}",
@@ -197,24 +199,37 @@ def spread(seen: DnsObservation, want: Spread) -> Problems:
         if zone.delegated is State.UNKNOWN:
             yield Open("unseen", "not every name server of {zone} is known", zone=zone.name)
             continue
-        names = {s.name for s in zone.name_servers if s.at_parent}
-        addresses = {s.address for s in zone.servers if s.name in names}
-        networks = {s.network for s in zone.servers if s.name in names}
-        if min(len(names), len(addresses)) < want.servers:
-            yield Problem(
-                "few",
-                "{zone} has {count} name servers at {addresses}",
-                zone=zone.name,
-                count=len(names),
-                addresses=tuple(sorted(addresses)) or ("-",),
-            )
-        elif len(networks) < want.networks:
-            yield Problem(
-                "one-network",
-                "all name servers of {zone} are in {network}",
-                zone=zone.name,
-                network=tuple(sorted(networks)),
-            )
+        yield from _spread(zone, [s for s in zone.name_servers if s.at_parent], want)
+        if all(s.at_child is not State.UNKNOWN for s in zone.name_servers):
+            own = [s for s in zone.name_servers if s.at_child is State.ACCEPTED]
+            yield from _spread(zone, own, want)
+
+
+def _spread(zone: Zone, some: Sequence[NameServer], want: Spread) -> Iterator[Evidence]:
+    """What is wrong with the name servers that the parent names, or with those of the zone."""
+    addresses = [address for s in some for address in {*s.addresses, *s.glue}]
+    if min(len(some), len(set(addresses))) < want.servers:
+        yield Problem(
+            "few",
+            "{zone} has {count} name servers at {addresses}",
+            zone=zone.name,
+            count=len(some),
+            addresses=tuple(sorted(set(addresses))) or ("-",),
+        )
+    elif len(networks := {network_of(address) for address in addresses}) < want.networks:
+        yield Problem(
+            "one-network",
+            "all name servers of {zone} are in {network}",
+            zone=zone.name,
+            network=tuple(sorted(networks)),
+        )
+    for address in sorted({a for a in addresses if addresses.count(a) > 1}):
+        yield Problem(
+            "same-address",
+            "several name servers of {zone} are at {address}",
+            zone=zone.name,
+            address=address,
+        )
 
 
 @rule("RFC 1034, section 4.3.5; RFC 1912, section 2.2")
@@ -394,6 +409,12 @@ def dnssec(seen: DnsObservation) -> Problems:
                 zone=zone.name,
                 detail=_BROKEN.get(security.problem, ""),
             )
+        if zone.denial is State.REFUSED:
+            yield Problem(
+                "denial",
+                "{zone}: it is not proven that a name does not exist",
+                zone=zone.name,
+            )
         for server in zone.servers:
             if server.signature:
                 yield _broken(server.signature, f"{zone.name}, {_at(server)}")
@@ -467,6 +488,8 @@ class Algorithms:
 
     forbid: tuple[int, ...]
     forbid_digests: tuple[int, ...]
+    rsa_bits: int
+    """The least of an RSA key."""
 
 
 @rule("RFC 9904; RFC 9905; RFC 9906")
@@ -488,13 +511,18 @@ def signature_algorithms(seen: DnsObservation, want: Algorithms) -> Problems:
                     number=number,
                 )
         digests = {int(ds.split()[2]) for ds in zone.security.ds}
-        if digests and digests <= set(want.forbid_digests):
+        for number in sorted(digests.intersection(want.forbid_digests)):
             yield Problem(
                 "digest",
-                "{zone}: no DS record but of digest type {number}",
+                "{zone}: a DS record of digest type {number}",
                 zone=zone.name,
-                number=min(digests),
+                number=number,
             )
+        for bits in zone.security.rsa_bits:
+            if bits < want.rsa_bits:
+                yield Problem(
+                    "size", "{zone}: an RSA key of {bits} bits", zone=zone.name, bits=bits
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tlscheck.observations.dns.seen import (
     Server,
     Soa,
     Zone,
+    network_of,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "Standing",
     "TransportPolicy",
     "Zone",
+    "network_of",
 ]

@@ -60,6 +60,8 @@ class Security:
     """Iterations and length of the salt, where it has NSEC3PARAM."""
     nsec3_seen: bool = False
     """Whether the zone told if it has."""
+    rsa_bits: tuple[int, ...] = ()
+    """The lengths of its RSA keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Trust:
 
     security: Security
     keys: dns.rrset.RRset | None = None
+    rsa_bits: tuple[int, ...] = ()
 
 
 def anchor(texts: Iterable[str]) -> tuple[DS, ...]:
@@ -182,6 +185,25 @@ def _has(windows: Sequence[tuple[int, bytes]], rdtype: int) -> bool:
             byte, bit = divmod(rdtype % 256, 8)
             return byte < len(bitmap) and bool(bitmap[byte] & (0x80 >> bit))
     return False
+
+
+def denies(answer: dns.message.Message, keys: dns.rrset.RRset, at: datetime) -> bool:
+    """Whether a negative *answer* has NSEC or NSEC3 records that a zone's *keys* vouch for."""
+    proofs = [s for s in answer.authority if s.rdtype in (dns.rdatatype.NSEC, dns.rdatatype.NSEC3)]
+    return bool(proofs) and not any(problem_of(answer, s, keys, at) for s in proofs)
+
+
+def rsa_bits(answer: dns.message.Message | None, name: dns.name.Name) -> tuple[int, ...]:
+    """The lengths of a zone's RSA keys."""
+    lengths = set()
+    for key in _set(answer, name, dns.rdatatype.DNSKEY) or ():
+        if key.algorithm in _RSA and len(key.key) > 3:
+            size, at = (key.key[0], 1) if key.key[0] else (int.from_bytes(key.key[1:3]), 3)
+            lengths.add(int.from_bytes(key.key[at + size :]).bit_length())
+    return tuple(sorted(lengths))
+
+
+_RSA = (1, 5, 7, 8, 10)
 
 
 def problem_of(

@@ -95,11 +95,11 @@ class Server:
     signature: str = ""
     """What is wrong with the signature of the SOA record that it gave; empty where nothing is."""
 
-    @property
-    def network(self) -> str:
-        """The network that the address is in: the first 24 bits of IPv4, 48 of IPv6."""
-        bits = 48 if ":" in self.address else 24
-        return str(ipaddress.ip_network(f"{self.address}/{bits}", strict=False))
+
+def network_of(address: str) -> str:
+    """The network that *address* is in: the first 24 bits of IPv4, 48 of IPv6."""
+    bits = 48 if ":" in address else 24
+    return str(ipaddress.ip_network(f"{address}/{bits}", strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ class Zone:
     servers: tuple[Server, ...] = ()
     soa: Soa | None = None
     security: Security = field(default_factory=Security)
+    denial: State = State.UNKNOWN
+    """Whether a secure zone proves, signed, that a name does not exist (NSEC or NSEC3)."""
     wildcard: State = State.UNKNOWN
     """``accepted``: a name that nobody made has an answer."""
     wildcard_target: str = ""
