@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bench import goals, mass, tools
+from bench import domains, goals, mass, tools
 from bench.rounds import LINKS, Figures, measured
 from bench.sites import sites
 
@@ -23,9 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            result = (
-                _mass(options, Path(folder)) if options.targets else _tools(options, Path(folder))
-            )
+            if options.domains:
+                result = _domains()
+            elif options.targets:
+                result = _mass(options, Path(folder))
+            else:
+                result = _tools(options, Path(folder))
         except pytest.skip.Exception as missing:
             print(missing)
             return
@@ -40,12 +43,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--site", action="append", help="strict or permissive")
     parser.add_argument("--link", choices=LINKS, action="append")
     parser.add_argument("--targets", type=int, metavar="N", help="look at N endpoints at once")
+    parser.add_argument("--domains", action="store_true", help="domains beside zonemaster-cli")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
     return parser.parse_args(arguments)
 
 
 def _mass(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     found = mass.mass(options.targets, folder)
+    print(found)
+    return asdict(found)
+
+
+def _domains() -> dict[str, Any]:
+    found = domains.compared()
     print(found)
     return asdict(found)
 

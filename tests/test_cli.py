@@ -159,6 +159,15 @@ def test_an_output_that_cannot_be_written(saved: Path, tmp_path: Path, mistake: 
         assert str(where) in mistake("judge", str(saved), "-o", str(where))
 
 
+def test_no_file_is_written_over_another(saved: Path, tmp_path: Path, mistake: Mistake) -> None:
+    before = saved.read_bytes()
+    assert "is named twice" in mistake("judge", str(saved), "-o", str(saved))
+    assert saved.read_bytes() == before
+    both = str(tmp_path / "a.json")
+    assert "is named twice" in mistake("scan", "127.0.0.1:9", "--save", both, "-o", both)
+    assert not Path(both).exists()
+
+
 def test_an_output_that_cannot_be_written_is_known_before_anybody_is_contacted(
     tmp_path: Path, mistake: Mistake
 ) -> None:

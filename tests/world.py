@@ -453,9 +453,14 @@ def main(folder: Path) -> None:
     threading.Thread(target=lambda: asyncio.run(registries(folder, all_zones)), daemon=True).start()
     servers = serve_names(folder, all_zones, anchor)
     time.sleep(1.0)
-    print(json.dumps({"ready": [s.poll() for s in servers], "anchor": anchor}), flush=True)
+    names = [made.name for made in all_zones if "." in made.name.strip(".")]
+    print(
+        json.dumps({"ready": [s.poll() for s in servers], "zones": names}),
+        flush=True,
+    )
     try:
         for line in sys.stdin:
+            began = time.monotonic()
             done = subprocess.run(
                 json.loads(line),
                 capture_output=True,
@@ -465,7 +470,14 @@ def main(folder: Path) -> None:
                 cwd=folder,
             )
             print(
-                json.dumps({"code": done.returncode, "out": done.stdout, "err": done.stderr}),
+                json.dumps(
+                    {
+                        "code": done.returncode,
+                        "out": done.stdout,
+                        "err": done.stderr,
+                        "seconds": time.monotonic() - began,
+                    }
+                ),
                 flush=True,
             )
     finally:

@@ -11,6 +11,7 @@ import random
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -357,6 +358,41 @@ def test_gnutls(gnutls_serv: Start, priority: str, expected: set[str]) -> None:
     assert set(look.seen.suites[T12]) == expected
 
 
+@pytest.mark.parametrize(
+    ("priority", "expected"),
+    [
+        ("NORMAL:-VERS-TLS1.1", {T10, T12, T13}),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.0:+VERS-TLS1.2", {T10, T12}),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.0", {T10}),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.1", {T11}),
+    ],
+)
+def test_a_version_below_one_that_is_off(
+    gnutls_serv: Start, priority: str, expected: set[Version]
+) -> None:
+    """GnuTLS refuses TLS 1.1 for its number where it would take TLS 1.0."""
+    look = Looked(gnutls_serv(priority))
+    look.finished()
+    assert look.versions == expected
+
+
+@pytest.mark.parametrize(
+    "priority",
+    [
+        "NORMAL:-GROUP-ALL:+GROUP-SECP384R1",
+        "NORMAL:-VERS-ALL:+VERS-TLS1.0:-GROUP-ALL:+GROUP-SECP384R1:+ANON-ECDH",
+    ],
+)
+def test_suites_behind_one_that_fails(gnutls_serv: Start, priority: str) -> None:
+    """Without a finite-field group in common this GnuTLS chooses DHE, and then breaks off."""
+    look = Looked(gnutls_serv(priority))
+    for version in look.versions & {T10, T11, T12}:
+        elliptic = "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"
+        assert elliptic in look.seen.suites[version] or (
+            elliptic in look.seen.unknown[version].suites
+        )
+
+
 # -- HAProxy --------------------------------------------------------------------------------------
 
 
@@ -497,3 +533,24 @@ def test_noise_never_raises(scripted: Any) -> None:
     look = Looked(scripted(handler))
     assert State.ACCEPTED not in look.seen.versions.values()
     assert State.REFUSED not in look.seen.versions.values()
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "P-521"])
+def test_a_certificate_that_signs_with_no_common_scheme(
+    s_server: Start, tmp_path: Path, kind: str
+) -> None:
+    """One server is not several because its scheme is a rare one."""
+    key, cert = tmp_path / "k.pem", tmp_path / "c.pem"
+    new = ["-newkey", "ed25519"]
+    if kind == "P-521":
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"]
+    subprocess.run(
+        [program("openssl"), "req", "-x509", "-nodes", *new, "-keyout", key, "-out", cert,
+         "-subj", "/CN=localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    pair = SimpleNamespace(cert=cert, key=key, chain=None)
+    look = Looked(s_server(certificates=[pair]))
+    assert look.seen.contradictions == ()
+    assert {T12, T13} <= look.versions
+    assert State.UNKNOWN not in look.seen.versions.values()

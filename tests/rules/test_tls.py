@@ -167,6 +167,7 @@ ROWS: list[tuple[Rule[Any], TlsObservation, Verdict]] = [
     (rules.suite_order, one(), PASS),
     (rules.suite_order, one(order=ORDER_OF_CLIENT), FAIL),
     (rules.suite_order, one(order=ORDER_UNKNOWN), OPEN),
+    (rules.suite_order, one(order={}), OPEN),
     (rules.suite_order, one(suites=suites(CBC, first=True)), FAIL),
     (rules.suite_order, one(suites={V12: (GCM128, GCM256)}), FAIL),
     (

@@ -66,6 +66,17 @@ def check(path: str | None) -> None:
         raise OutputError("{file}: cannot be written; give another file", file=path)
 
 
+def differ(*paths: str | None) -> None:
+    """No two of *paths* may be one file: one would be lost. OutputError."""
+    known = set()
+    for path in paths:
+        if path is None or path == "-" or not (Path(path).is_file() or not Path(path).exists()):
+            continue
+        if (target := Path(path).resolve()) in known:
+            raise OutputError("{file}: is named twice; give another file", file=path)
+        known.add(target)
+
+
 def read(path: str) -> bytes:
     """What is in *path*. OutputError."""
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscheck.cli import options
-from tlscheck.cli.files import read, write
+from tlscheck.cli.files import differ, read, write
 from tlscheck.cli.words import LANGUAGE, _
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def judge(
     from tlscheck import judge as judging
     from tlscheck import report
 
+    differ(scan, output)
     seen = report.decode(read(scan), scan)
     made = judging.judge(seen, profile, checklists or None)
     write(render(made, form, to_terminal=output in (None, "-")), output)

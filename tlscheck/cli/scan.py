@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscheck.cli import options
-from tlscheck.cli.files import check, read, write
+from tlscheck.cli.files import check, differ, read, write
 from tlscheck.cli.judge import render
 from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
@@ -134,6 +134,7 @@ def scan(
     profiles.load(name)
     check(save)
     check(output)
+    differ(config, baseline, client_cert, client_key, ca_file, save, output)
     if plan:
         for line in asyncio.run(_plan(order)):
             click.echo(line)

@@ -33,7 +33,12 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 
 from tlscheck.model import State
-from tlscheck.observations.exchange import Exchange, Outcome
+from tlscheck.observations.exchange import (
+    HANDSHAKE_FAILURE,
+    PROTOCOL_VERSION,
+    Exchange,
+    Outcome,
+)
 from tlscheck.observations.refusals import NEEDED, Refusals, hybrids
 from tlscheck.wire.primes import FFDHE_PRIMES
 from tlscheck.wire.registry import (
@@ -135,6 +140,11 @@ class Knowledge(Refusals):
         """How often a refusal must be met before the question is put no more."""
         return NEEDED_UNEQUAL if self.contradictions else NEEDED
 
+    def needs(self, version: Version, dimension: str) -> int:
+        """How often a name must be refused: once where no rule rests on it (schemes of TLS 1.3)."""
+        once = version is Version.TLS_1_3 and dimension == SCHEME and not self.contradictions
+        return 1 if once else self.needed
+
     # -- versions ---------------------------------------------------------------------------------
 
     def version(self, version: Version) -> State:
@@ -155,14 +165,31 @@ class Knowledge(Refusals):
         passed_over = sum(1 for e in self.answered if self._passes_over(e, version))
         if version in (Version.TLS_1_3, Version.TLS_1_2):
             return passed_over + self._whole(version, claimed)
-        # A hello up to `most` that is refused whole says that there is nothing from `most` down,
-        # so it speaks of *version* too, unless a version between is accepted.
-        whole = 0
-        for most in (v for v in _OLD if v.rank >= version.rank):
+        whole = self._whole(version, claimed)
+        if not self._named(version, claimed):
+            return passed_over + whole
+        # A hello up to `most` that is refused whole should say that there is nothing from `most`
+        # down, unless a version between is accepted. But GnuTLS without TLS 1.1 refuses that, and
+        # takes TLS 1.0: so *version* itself must be refused for its number too.
+        for most in (v for v in _OLD if v.rank > version.rank):
             if any(e.version is most for e in self.answered):
                 break
             whole = max(whole, self._whole(most, claimed))
         return passed_over + whole
+
+    def _named(self, version: Version, claimed: bool) -> bool:
+        """Whether a short hello up to *version* was refused for its number."""
+        return any(
+            _spared(e, version) and _by_number(e) and self.weight(e, claimed=claimed)
+            for e in self.own
+        )
+
+    def refused_otherwise(self, version: Version) -> bool:
+        """Whether a short hello up to *version* was refused, and not for its number."""
+        return any(
+            _spared(e, version) and not _by_number(e) and self.trust(e) is not False
+            for e in self.own
+        )
 
     def _whole(self, version: Version, claimed: bool) -> int:
         """How often *version* was refused whole: all suites, and by itself what a filter spares.
@@ -264,7 +291,7 @@ class Knowledge(Refusals):
         return tuple(
             name
             for name in candidates(version, dimension)
-            if counts[name] < self.needed and name not in settled
+            if counts[name] < self.needs(version, dimension) and name not in settled
         )
 
     def claims(
@@ -329,6 +356,7 @@ class Knowledge(Refusals):
         match dimension:
             case "suites":
                 counts = self.full_groups(e, version) and self.full_schemes(e, version)
+                counts = counts and not (self.breaks_off(version) and _breaks_off(e))
                 counts = counts and (version is not Version.TLS_1_3 or self._versed(e))
             case "groups":
                 names = self._refused_groups(e, version)
@@ -342,6 +370,16 @@ class Knowledge(Refusals):
                 counts = self._full_suites(e, version) and self.full_groups(e, version)
                 counts = counts and self._groups_known_good(e)
         return names if counts else ()
+
+    def breaks_off(self, version: Version) -> bool:
+        """Whether suites with a finite field must be asked for apart from others.
+
+        Some servers break off when they have chosen DHE and find no parameters for it, whatever
+        else is offered (GnuTLS with internal_error).
+        """
+        return any(e.most is version and _breaks_off(e) for e in self.own) and any(
+            e.version is version for e in self.answered
+        )
 
     def _versed(self, e: Exchange) -> bool:
         """Whether a TLS 1.3 refusal is no mere dislike of an empty key_share."""
@@ -361,7 +399,8 @@ class Knowledge(Refusals):
         if version.rank < Version.TLS_1_2.rank:
             return True
         if version is Version.TLS_1_3:
-            return set(e.schemes) >= COMMON_SCHEMES & set(candidates(version, SCHEME))
+            common = COMMON_SCHEMES & set(candidates(version, SCHEME))
+            return set(e.schemes) >= common | set(self._accepted_counts(version, SCHEME))
         return set(e.schemes) >= COMMON_SCHEMES | set(self._accepted_counts(version, SCHEME))
 
     def _full_suites(self, e: Exchange, version: Version) -> bool:
@@ -512,7 +551,23 @@ def _spared(e: Exchange, version: Version) -> bool:
         return False
     if version is Version.TLS_1_3:
         return not hybrids(e)
+    if version is Version.SSL_3_0:
+        return len(e.suites) <= _SHORT_SSL3
     return len(e.suites) <= _SHORT and not any(_finite(name) for name in e.suites)
+
+
+def _breaks_off(e: Exchange) -> bool:
+    """Whether *e* offered suites with a finite field and others, and ended in another alert."""
+    return e.outcome is Outcome.ALERT and len({_finite(name) for name in e.suites}) > 1
+
+
+def _by_number(e: Exchange) -> bool:
+    """Whether *e* was refused for its version. SSL 3.0 has no alert for that but
+    handshake_failure (RFC 6101, section 5.4.2); its short hello has whatever suites were in use.
+    """
+    if e.most is Version.SSL_3_0 and e.flight.fatal == HANDSHAKE_FAILURE:
+        return True
+    return e.flight.fatal == PROTOCOL_VERSION
 
 
 FINITE_CONTROL = 0x01F0
@@ -552,5 +607,6 @@ def _kind(version: Version, kind: str) -> tuple[str, ...]:
 
 
 _OLD: Sequence[Version] = (Version.SSL_3_0, Version.TLS_1_0, Version.TLS_1_1)
-_SHORT = 30
+_SHORT, _SHORT_SSL3 = 30, 36
+"""How many suites a short hello has at the most; that of SSL 3.0 has no extensions."""
 """As many suites as ordinary clients offer at the most."""

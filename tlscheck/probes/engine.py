@@ -188,7 +188,9 @@ class Engine:
     async def _stay_healthy(self, fresh: list[Exchange]) -> bool:
         """After any trouble: ask a canary, more and more slowly. False: we are shut out."""
         known, lane = self.known, self.net.lane(self.place.address)
-        if known.healthy and not any(_trouble(e) for e in fresh):
+        # An alert of any kind comes from a server that has read the hello, not from a limit:
+        # OpenSSL says internal_error where its security level leaves a version without suites.
+        if known.healthy and not any(_trouble(e) for e in fresh if e.outcome is not Outcome.ALERT):
             return True
         if not lane.gap or not known.healthy:
             lane.slow_down()

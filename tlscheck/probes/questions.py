@@ -64,6 +64,14 @@ _COMMON_SUITES = (
     0xC00A, 0xC014, 0xC009, 0xC013, 0x006B, 0x0067, 0x0039, 0x0033, 0x009D, 0x009C, 0x003D, 0x003C,
     0x0035, 0x002F, 0x000A, 0x0005,
 )  # fmt: skip
+_SSL3_SUITES = (
+    0x002F, 0x0035, 0x000A, 0x0005, 0x0004, 0x0009, 0x0008, 0x0006, 0x0003, 0x0002, 0x0001, 0x0007,
+    0x0041, 0x0084, 0x0096, 0x0033, 0x0039, 0x0016, 0x0015, 0x0014, 0x0045, 0x0088, 0x0032, 0x0038,
+    0x0013, 0x0012, 0x0011, 0x0018, 0x001B, 0x0034, 0x003A, 0x0017, 0x0019, 0x001A,
+)  # fmt: skip
+"""What servers of SSL 3.0 had, as many as a hello of 117 bytes holds; static RSA first, since a
+server that chooses a finite field may lack the parameters.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +243,15 @@ def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
     for above, version in zip((None, *CLASSIC), CLASSIC, strict=False):
         if known.version(version) is not State.UNKNOWN or _claimed(known, version):
             continue
-        if version not in (Version.TLS_1_2, Version.TLS_1_1) and (
-            above is None or known.version(above) is State.UNKNOWN
-        ):
-            continue
-        yield from _whole(known, ask, version)
+        if version in (Version.TLS_1_2, Version.TLS_1_1) or above is None:
+            yield from _whole(known, ask, version)
+        elif known.version(above) is not State.ACCEPTED and not known.refused_otherwise(version):
+            # The refusal of all suites of a newer version speaks of this one too, if it is refused
+            # for its number.
+            yield _short(ask, version)
+        elif known.version(above) is not State.UNKNOWN:
+            *long, short = _whole(known, ask, version)
+            yield from long if long and known.refused_otherwise(version) else (*long, short)
 
 
 def _claimed(known: Knowledge, version: Version) -> bool:
@@ -272,11 +284,18 @@ def _whole(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
         names = _weak_first(known.left_whole(version, finite=finite))
         for chunk in _chunks(names, 1, most) if names else ():
             yield ask.classic(version, chunk, offered, schemes, about="versions")
+    yield _short(ask, version)
+
+
+def _short(ask: Asker, version: Version) -> Question:
+    """A short, ordinary hello, such as filters let through."""
     by_code = {SUITE_BY_NAME[name].code: name for name in candidates(version, SUITE)}
     common = [by_code[code] for code in _COMMON_SUITES if code in by_code]
     short = [name for name in common if not SUITE_BY_NAME[name].finite]
+    if version is Version.SSL_3_0:
+        short = [by_code[code] for code in _SSL3_SUITES if code in by_code]
     plain = replace(ask, shape=LADDER[-1])
-    yield plain.classic(
+    return plain.classic(
         version,
         short,
         sorted(COMMON_GROUPS),
@@ -330,7 +349,7 @@ def _suite_chunks(
     names = _weak_first([n for n in left if claims[n] == fewest])
     accepted = len(known.accepted(version, SUITE))
     lanes = 1 if accepted < 4 else 2 if accepted < 8 else 4 if accepted < 16 else 6
-    if fewest % 2 == 0:
+    if fewest % 2 == 0 and not known.breaks_off(version):
         most = ask.shape.most_suites
         if ask.shape is LADDER[0]:
             most = max(most, known.depth(version))
@@ -614,7 +633,8 @@ def _open(
 def _left(known: Knowledge, version: Version, dimension: str) -> list[str]:
     """What must still be asked: pending, and not yet refused as often as needed."""
     claims = known.claims(version, dimension)
-    return [n for n in known.pending(version, dimension) if claims[n] < known.needed]
+    needed = known.needs(version, dimension)
+    return [n for n in known.pending(version, dimension) if claims[n] < needed]
 
 
 def _chunks(names: Sequence[str], lanes: int, most: int) -> Iterator[list[str]]:

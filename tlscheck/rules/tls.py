@@ -160,9 +160,11 @@ def suite_order(seen: TlsObservation, want: SuiteOrder) -> Problems:
             yield Open(
                 "unsettled", "{version}: suites of other levels are unsettled", version=version
             )
-        if version is Version.SSL_2_0 or order is None or len(set(levels)) < 2:
+        if version is Version.SSL_2_0 or len(set(levels)) < 2:
             continue
-        if order.suites is Chooser.CLIENT:
+        if order is None:
+            yield Open("unknown", "{version}: whose order decides is not known", version=version)
+        elif order.suites is Chooser.CLIENT:
             yield Problem("client", "{version}: the client's order decides", version=version)
         elif order.suites is Chooser.UNKNOWN:
             yield Open("unknown", "{version}: whose order decides is not known", version=version)
