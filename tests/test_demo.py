@@ -262,3 +262,35 @@ def test_plain_http_leads_to_https_on_the_same_name_or_shows_the_page() -> None:
         answer, port = answers[site.host]
         assert answer.startswith("HTTP/1.1 301 " if site.redirects else "HTTP/1.1 200 ")
         assert site.redirects == (f"\r\nLocation: https://{site.host}:{port}/\r\n" in answer)
+
+
+def test_the_domains_are_looked_up_for_real(run: Run) -> None:
+    def failed(domain: str) -> set[str]:
+        return {
+            f.rule
+            for f in run.report.own()
+            if f.target == domain and f.verdict in (Verdict.FAIL, Verdict.UNKNOWN)
+        }
+
+    assert failed("clinic.example") == set()
+    assert {
+        "registration.deletion",
+        "registration.expiry",
+        "dns.dangling-name-servers",
+        "dns.dangling-mail",
+        "dns.public-addresses",
+    } <= failed("old-clinic.example")
+
+
+def test_the_rows_about_domains_are_answered(run: Run) -> None:
+    def rows(target: str | None) -> dict[str, str]:
+        wanted = ("116", "2-1-xiv", "56")
+        return {a.item: a.answer for a in run.report.answers
+                if a.item in wanted and a.target == target}  # fmt: skip
+
+    assert set(rows("clinic.example").values()) == {"document_needed"}
+    assert set(rows("old-clinic.example").values()) == {"not_met"}
+    assert set(rows(None).values()) == {"not_met"}
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert "ns2.clinic.example" in page
+    assert "Demo Registrar" in page

@@ -149,12 +149,16 @@ def _fill(
     response.flags |= dns.flags.AA
     if _add(response.answer, zone, name, rdtype):
         return
-    names = [n for n in zone if n.is_subdomain(name)]
-    if not names:
-        response.set_rcode(dns.rcode.NXDOMAIN)
     assert zone.origin is not None
     _add(response.authority, zone, zone.origin, dns.rdatatype.SOA)
-    _add(response.authority, zone, name, dns.rdatatype.NSEC)
+    denied = [name]
+    if not any(n.is_subdomain(name) for n in zone):
+        response.set_rcode(dns.rcode.NXDOMAIN)
+        # No name is between the one before it and the next, and there is no wildcard.
+        signed = (n for n in zone if zone.get_rdataset(n, dns.rdatatype.NSEC) is not None)
+        denied = [max((n for n in signed if n < name), default=zone.origin), zone.origin]
+    for owner in dict.fromkeys(denied):
+        _add(response.authority, zone, owner, dns.rdatatype.NSEC)
 
 
 def _cut(zone: dns.zone.Zone, name: dns.name.Name) -> dns.name.Name | None:
