@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +18,9 @@ from tests.conftest import Start
 from tests.faults import Faults, Proxy
 from tests.identities import Identity
 from tests.servers import Server, free_port
+from tlscheck import config, domains, pipeline
 from tlscheck import judge as judging
-from tlscheck import pipeline
+from tlscheck.demo import names
 from tlscheck.model import Kind, Look, Reason, Scan, Scope, Verdict
 from tlscheck.net import Net
 from tlscheck.observations.certificate import CertificateObservation
@@ -504,3 +505,25 @@ def test_an_answer_in_tls_1_3_proves_nothing_of_tls_1_2(
     assert [v for v, state in seen.versions.items() if state == "accepted"] == ["TLS 1.3"]
     found = {r: v for r, v in verdicts(report).items() if r.startswith("tls.")}
     assert {r: v for r, v in found.items() if v is not OPEN} == {}
+
+
+@pytest.mark.parametrize("mail", [True, False])
+def test_mail_hosts_are_looked_at_on_request(mail: bool) -> None:
+    zone = names._signed(
+        "clinic.example",
+        f"@ SOA ns1 hostmaster 1 7200 3600 1209600 300\n@ NS ns1\n@ NS ns2\nns1 A {names.ONE}\n"
+        f"ns2 A {names.TWO}\n@ MX 10 mx\n@ MX 20 mx;id.other.example.\nmx A {names.WEB}\n",
+    )
+    world = names.made([])
+    zones = {**world.zones, names.ONE: (zone,), names.TWO: (zone,)}
+    with names.serving(replace(world, zones=zones)) as places:
+        told = domains.Order(network=config.Network(roots=(names.ROOT,)), places=places)
+        scan = look(
+            "clinic.example",
+            subjects=("tls", "dns"),
+            mail=mail,
+            domains=told,
+            resolve={("clinic.example", 443): "127.0.0.1", ("mx.clinic.example", 25): "127.0.0.1"},
+        )
+    mine = [one.target.id for one in scan.looks if one.target.id.startswith("smtp://mx.")]
+    assert mine == (["smtp://mx.clinic.example:25#127.0.0.1"] if mail else [])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tlscheck import config, targets
-from tlscheck.errors import ConfigError
+from tlscheck.errors import ConfigError, TargetError
 from tlscheck.model import Look, Missed, Observation, Reason, Scan, Scope, State, Target
 from tlscheck.net import Net, now
 from tlscheck.observations.certificate import CertificateObservation, Chain
@@ -173,6 +173,25 @@ def _before(scan: Scan | None, domain: str) -> tuple[Record | None, tuple[str, .
                 zone.zone.security.ds if isinstance(zone, DnsObservation) else None,
             )
     return None, None
+
+
+def mail_hosts(looks: Iterable[Look]) -> tuple[str, ...]:
+    """The hosts that take mail for the domains, those that are names of hosts."""
+    hosts = [
+        host.name
+        for entry in looks
+        if isinstance(seen := entry.seen.get(DNS), DnsObservation)
+        for host in seen.mail.hosts
+    ]
+    return tuple(dict.fromkeys(host for host in hosts if _is_host(host)))
+
+
+def _is_host(name: str) -> bool:
+    """Whether a target can be made of *name*, which a stranger's zone holds."""
+    try:
+        return targets.parse(name).host == name
+    except TargetError:
+        return False
 
 
 # ---- what belongs together -------------------------------------------------------------------

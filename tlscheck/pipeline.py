@@ -17,7 +17,7 @@ from tlscheck.observations.certificate import CertificateObservation, Presented
 from tlscheck.observations.http import HttpObservation
 from tlscheck.probes import certificate, live, tls
 from tlscheck.probes.preamble import preamble
-from tlscheck.targets import TargetSpec, endpoint_id, name_id, place
+from tlscheck.targets import TargetSpec, endpoint_id, name_id, parse, place
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +69,8 @@ class Order:
     target_seconds: float = 60.0
     at_once: int = 4
     """How many endpoints are looked at side by side."""
+    mail: bool = False
+    """Whether to look at the TLS of the domains' mail hosts too."""
     domains: domains.Order = field(default_factory=domains.Order)
     """How domains are looked at."""
 
@@ -93,8 +95,11 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
             for asked, what in zip(order.targets, resolved, strict=True)
         )
     )
+    seen_domains = await of_domains
+    if order.mail:
+        found.extend(await _mail(net, seen_domains, order, gate, tell))
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
-    looks += domains.completed(await of_domains, looks)
+    looks += domains.completed(seen_domains, looks)
     return Scan(
         at=at,
         version=__version__,
@@ -103,6 +108,25 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
         checklists=order.checklists,
         subjects=order.subjects,
         standpoint=Standpoint(tuple(sorted(net.sources)), resolver(), version("cryptography")),
+    )
+
+
+async def _mail(
+    net: Net, of_domains: Sequence[Look], order: Order, gate: asyncio.Semaphore, tell: Tell
+) -> list[list[Look]]:
+    """The looks at the hosts that take mail for the domains, by STARTTLS."""
+    known = {(asked.spec.service, asked.spec.host, asked.spec.port) for asked in order.targets}
+    specs = [parse(f"smtp://{host}") for host in domains.mail_hosts(of_domains)]
+    asked = [Asked(s) for s in specs if (s.service, s.host, s.port) not in known]
+    resolved = await asyncio.gather(*(_resolve(net, each.spec, order) for each in asked))
+    places = [p for found in resolved if isinstance(found, tuple) for p in found]
+    return list(
+        await asyncio.gather(
+            *(
+                _named(net, each, what, order, places, gate, tell)
+                for each, what in zip(asked, resolved, strict=True)
+            )
+        )
     )
 
 

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 @click.option(
     "--refresh", is_flag=True, help=_("Ask registries anew, whatever they answered today.")
 )
+@click.option(
+    "--mail", is_flag=True, help=_("Look at the TLS of the domains' mail hosts too (STARTTLS).")
+)
 @click.option("--keep-contacts", is_flag=True, help=_("Keep personal contacts of registrations."))
 @click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
 @options.judging
@@ -67,6 +70,7 @@ def scan(
     cross_check: bool,
     baseline: str | None,
     refresh: bool,
+    mail: bool,
     keep_contacts: bool,
     save: str | None,
     profile: str | None,
@@ -120,6 +124,7 @@ def scan(
         connect_seconds=settings.budgets.connect,
         target_seconds=settings.budgets.target,
         at_once=settings.budgets.parallel,
+        mail=mail,
         domains=domains.Order(
             network=settings.network,
             declared=domains.declared(settings, config or ""),
@@ -131,6 +136,8 @@ def scan(
             ca_file=_authorities(ca_file) if ca_file else None,
         ),
     )
+    if mail and "dns" not in order.subjects:
+        raise ConfigError("--mail needs the DNS; add dns to --only")
     profiles.load(name)
     check(save)
     check(output)
