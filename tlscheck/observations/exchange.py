@@ -21,7 +21,7 @@ from tlscheck.wire.registry import GROUP_BY_CODE, SCHEME_BY_CODE, SUITE_BY_CODE,
 REFUSALS = frozenset((10, 40, 47, 70, 71, 109))
 """Alerts that refuse what was offered: unexpected_message, handshake_failure, illegal_parameter,
 protocol_version, insufficient_security, missing_extension."""
-HANDSHAKE_FAILURE, PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK = 40, 70, 86
+PROTOCOL_VERSION, INAPPROPRIATE_FALLBACK = 70, 86
 
 
 _CURVE_OIDS = {

@@ -34,7 +34,6 @@ from functools import cached_property, lru_cache
 
 from tlscheck.model import State
 from tlscheck.observations.exchange import (
-    HANDSHAKE_FAILURE,
     PROTOCOL_VERSION,
     Exchange,
     Outcome,
@@ -551,8 +550,6 @@ def _spared(e: Exchange, version: Version) -> bool:
         return False
     if version is Version.TLS_1_3:
         return not hybrids(e)
-    if version is Version.SSL_3_0:
-        return len(e.suites) <= _SHORT_SSL3
     return len(e.suites) <= _SHORT and not any(_finite(name) for name in e.suites)
 
 
@@ -562,11 +559,7 @@ def _breaks_off(e: Exchange) -> bool:
 
 
 def _by_number(e: Exchange) -> bool:
-    """Whether *e* was refused for its version. SSL 3.0 has no alert for that but
-    handshake_failure (RFC 6101, section 5.4.2); its short hello has whatever suites were in use.
-    """
-    if e.most is Version.SSL_3_0 and e.flight.fatal == HANDSHAKE_FAILURE:
-        return True
+    """Whether *e* was refused for its version."""
     return e.flight.fatal == PROTOCOL_VERSION
 
 
@@ -607,6 +600,5 @@ def _kind(version: Version, kind: str) -> tuple[str, ...]:
 
 
 _OLD: Sequence[Version] = (Version.SSL_3_0, Version.TLS_1_0, Version.TLS_1_1)
-_SHORT, _SHORT_SSL3 = 30, 36
-"""How many suites a short hello has at the most; that of SSL 3.0 has no extensions."""
+_SHORT = 30
 """As many suites as ordinary clients offer at the most."""

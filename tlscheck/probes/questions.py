@@ -64,14 +64,6 @@ _COMMON_SUITES = (
     0xC00A, 0xC014, 0xC009, 0xC013, 0x006B, 0x0067, 0x0039, 0x0033, 0x009D, 0x009C, 0x003D, 0x003C,
     0x0035, 0x002F, 0x000A, 0x0005,
 )  # fmt: skip
-_SSL3_SUITES = (
-    0x002F, 0x0035, 0x000A, 0x0005, 0x0004, 0x0009, 0x0008, 0x0006, 0x0003, 0x0002, 0x0001, 0x0007,
-    0x0041, 0x0084, 0x0096, 0x0033, 0x0039, 0x0016, 0x0015, 0x0014, 0x0045, 0x0088, 0x0032, 0x0038,
-    0x0013, 0x0012, 0x0011, 0x0018, 0x001B, 0x0034, 0x003A, 0x0017, 0x0019, 0x001A,
-)  # fmt: skip
-"""What servers of SSL 3.0 had, as many as a hello of 117 bytes holds; static RSA first, since a
-server that chooses a finite field may lack the parameters.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +99,8 @@ def plan(known: Knowledge, ask: Asker) -> Round:
 
 _SMALL = 39
 """Up to so many hellos a look is a small one."""
+_MARGIN = 6
+"""So many more do not yet make it a big one."""
 _SUSPECTED = 4
 """How often an answer is asked for where a node without the version may be behind the address."""
 _VOUCHERS = 4
@@ -292,8 +286,6 @@ def _short(ask: Asker, version: Version) -> Question:
     by_code = {SUITE_BY_NAME[name].code: name for name in candidates(version, SUITE)}
     common = [by_code[code] for code in _COMMON_SUITES if code in by_code]
     short = [name for name in common if not SUITE_BY_NAME[name].finite]
-    if version is Version.SSL_3_0:
-        short = [by_code[code] for code in _SSL3_SUITES if code in by_code]
     plain = replace(ask, shape=LADDER[-1])
     return plain.classic(
         version,
@@ -398,7 +390,7 @@ def _classic_groups(
             offered = [*offered, curve]
         yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
     if schemes:
-        good = full_groups
+        good = full_groups[::-1]  # which shows whose order of groups decides
         if alone := finite_alone(signed):
             # The groups with which these were taken before.
             taken = (e for e in known.answered if e.version is version and e.suite in alone)
@@ -565,7 +557,7 @@ def _finally(known: Knowledge, ask: Asker) -> Iterator[Question]:
     spare = _SMALL - len(known.exchanges) - len(closing)
     whole = {e.key: e for e in known.own if known.speaks_of_version(e)}
     once = [e for e in whole.values() if sum(1 for x in known.own if x.key == e.key) == 1]
-    for e in once[-spare:] if spare > 0 else once if spare < 0 else ():
+    for e in once[-spare:] if spare > 0 else once if spare < -_MARGIN else ():
         yield ask.again(e, about="versions")
 
 
