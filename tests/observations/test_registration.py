@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlscheck.model import State
@@ -305,6 +305,7 @@ WRONG = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(COM)), WRONG))
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_rdap_sends_is_read_or_refused(wrong: dict[str, Any]) -> None:
     try:
         record = rdap(COM | wrong)

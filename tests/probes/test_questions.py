@@ -336,14 +336,15 @@ def test_nodes_that_contradict_each_other_refuse_nothing_that_one_takes(seed: in
 def test_a_version_that_one_node_of_two_takes_is_seldom_missed(
     turn: Literal["cycle", "random"],
 ) -> None:
-    # Once missed in every fourth look: two refusals are easily by the same node.
+    # Two refusals are easily by the same node: for a version that is asked for once, three hellos
+    # would show it, and one look in eight misses it.
     strict = server(T12, T13, suites=ECDHE + CBC[:1] + MODERN)
     lax = replace(strict, versions=frozenset((T10, T12, T13)))
     looks = [look(Network(nodes=(strict, lax), seed=seed, turn=turn)) for seed in range(30)]
     missed = [it for it in looks if it.seen.versions[T10] is not State.ACCEPTED]
-    assert len(missed) <= 4
+    assert len(missed) <= 7
     named = [it for it in looks if it.seen.contradictions]
-    assert len(named) >= 24
+    assert len(named) >= 22
 
 
 # -- The plan by itself ---------------------------------------------------------------------------
