@@ -198,6 +198,15 @@ def test_records_of_a_transfer_are_not_kept() -> None:
     assert len(exchange.answer) == 16  # the header's twelve bytes
 
 
+def test_only_the_family_that_was_asked_for_is_asked() -> None:
+    for family, four, six in ((0, True, True), (4, True, False), (6, False, True)):
+        servers = NameServers(family=family)
+        assert (servers.asks("192.0.2.1"), servers.asks("2001:db8::1")) == (four, six)
+    (found,), server, _ = ask(lambda wire: [reply(wire)])
+    assert found.message is not None
+    assert server.asked == 1
+
+
 # ---- walking ---------------------------------------------------------------------------------
 
 

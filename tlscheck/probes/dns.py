@@ -193,7 +193,7 @@ class _Look:
             listed = sorted(record.target for record in first.rrset)
         servers = await self._hosts(listed, referrals)
         asked = list(dict.fromkeys((s.name, a) for s in servers for a in (*s.addresses, *s.glue)))
-        asked = asked[:MOST_SERVERS]
+        asked = [each for each in asked if self.walk.servers.asks(each[1])][:MOST_SERVERS]
         cut.servers = asked or cut.servers
         trust, seen, wild, nsec3 = await asyncio.gather(
             self.means.trust(cut, self.at),

@@ -61,6 +61,10 @@ class NameServers:
     _heard: set[str] = field(default_factory=set)
     _dead: dict[str, Reason] = field(default_factory=dict)
 
+    def asks(self, address: str) -> bool:
+        """Whether the address is of a family that is to be asked."""
+        return not self.family or (":" in address) == (self.family == 6)
+
     def known(self, address: str) -> int:
         """0 where the server at *address* has answered, 1 where nothing is known, 2: it is dead."""
         return 0 if address in self._heard else 2 if address in self._dead else 1
@@ -79,7 +83,7 @@ class NameServers:
 
         A server that never answered over UDP is not asked that way again.
         """
-        if self.family and (":" in address) != (self.family == 6):
+        if not self.asks(address):
             return Reply(None, Reason.NOT_ASKED)
         if not tcp and address in self._dead:
             return Reply(None, self._dead[address])
