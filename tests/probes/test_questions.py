@@ -130,7 +130,8 @@ def test_schemes_that_no_suite_uses_are_not_left_open(suite: str) -> None:
 
 def test_an_ordinary_server_costs_few_questions() -> None:
     network = Network(nodes=(server(T12, T13, suites=ECDHE + MODERN),))
-    assert len(settled(network).exchanges) <= 39
+    # nginx costs one less: it has handshake_failure, not protocol_version, for SSL 3.0.
+    assert len(settled(network).exchanges) <= 40
 
 
 def test_dual_certificates_and_an_order_of_groups() -> None:
