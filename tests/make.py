@@ -289,7 +289,7 @@ def dns_observation(**changes: Any) -> DnsObservation:
         parent="jp",
         delegated=A,
         name_servers=tuple(
-            NameServer(name, True, A, (address,), (address,), A)
+            NameServer(name, True, A, (address,), (address,), A, complete=True)
             for name, address in zip(names, addresses, strict=True)
         ),
         servers=tuple(
@@ -311,17 +311,18 @@ def dns_observation(**changes: Any) -> DnsObservation:
         security=Security(
             Standing.SECURE, "", True, ("1 13 2",), (13,), AT + timedelta(days=20), None, True
         ),
+        denial=A,
         wildcard=R,
     )
     name = DomainName(
         "www.example.jp",
         A,
         ("45.76.20.20",),
-        (),
-        3600,
-        DOMAIN,
-        ("issue letsencrypt.org",),
-        (HttpsRecord(1, ".", ("45.76.20.20",)),),
+        complete=True,
+        ttl=3600,
+        caa_at=DOMAIN,
+        caa=("issue letsencrypt.org",),
+        https=(HttpsRecord(1, ".", ("45.76.20.20",)),),
     )
     mail = Mail(
         takes=A,

@@ -102,10 +102,15 @@ def test_a_good_domain_is_clean(inside: World, name: str) -> None:
     assert inside.scan(name)["exit"] == 0
 
 
+UNHEARD = {
+    f"dns.{rule}": {"unheard?"}
+    for rule in ("same-serial", "tcp", "edns", "recursion", "zone-transfer", "dnssec")
+}
+"""What stays open where one server says nothing."""
 BROKEN: dict[str, dict[str, set[str]]] = {
     "lame.jp": {"dns.name-servers-answer": {"lame"}},
-    "dead.jp": {"dns.name-servers-answer": {"dead"}},
-    "away.jp": {"dns.name-servers-answer": {"dead"}},
+    "dead.jp": {"dns.name-servers-answer": {"dead"}} | UNHEARD,
+    "away.jp": {"dns.name-servers-answer": {"dead"}} | UNHEARD,
     "expired.jp": {"dns.dnssec": {"expired"}, "dns.signature-lifetime": {"soon"}},
     "wrongds.jp": {"dns.dnssec": {"ds-mismatch"}},
     "sha1.jp": {"dns.signature-algorithms": {"algorithm"}},
@@ -128,6 +133,9 @@ BROKEN: dict[str, dict[str, set[str]]] = {
         "dns.name-servers-answer": {"lame"},
         "dns.spread": {"few", "same-address"},
     },
+    "www.inside6.jp": {"dns.public-addresses": {"private"}},
+    "anyone.jp": {"dns.spf": {"everybody"}},
+    "www.aged.jp": {"dns.dnssec": {"expired"}},
     "older.jp": {"dns.same-serial": {"serial"}},
     "dying.jp": {"registration.deletion": {"deletion"}},
     "nothing.jp": {
@@ -144,8 +152,17 @@ def test_each_fault_is_found_and_nothing_else(inside: World, name: str) -> None:
     assert inside.scan(name)["exit"] == 1
 
 
-def test_advice_is_given_too(inside: World) -> None:
-    scan = inside.scan("wild.jp")
+def test_what_a_record_takes_in_and_nobody_tells_stays_open(inside: World) -> None:
+    assert inside.found("senders.jp") == {
+        "dns.spf": {"taken-in-unseen?"},
+        "dns.dangling-mail": {"taken-in-unseen?", "unseen?"},
+    }
+    assert inside.scan("senders.jp")["exit"] == 3
+
+
+@pytest.mark.parametrize("name", ["wild.jp", "wild6.jp"])
+def test_advice_is_given_too(inside: World, name: str) -> None:
+    scan = inside.scan(name)
     assert [f["rule"] for f in scan["findings"] if f["verdict"] == "fail"] == ["dns.wildcard"]
     assert scan["exit"] == 0
 

@@ -55,6 +55,8 @@ class Made:
     sha1: bool = False
     nsec3: bool = False
     open: bool = False
+    aged: str = ""
+    """The one name whose signature has expired."""
     ds: list[str] = field(default_factory=list)
 
     @property
@@ -119,6 +121,16 @@ def zones() -> list[Made]:
         Made("dying.jp", both, own),
         Made("clinic.co.jp", both, own),
         Made("hosting.net", both, soa() + TWO_SERVERS + CAREFUL + f"ns A {TWO}\n"),
+        Made("silent.net", "", soa() + f"@ NS ns1\nns1 A {MUTE}\n", signed=False),
+        Made("senders.jp", both, own.replace("spf1 ", "spf1 include:_spf.silent.net ")),
+        Made(
+            "anyone.jp",
+            both,
+            own.replace("spf1 -all", "spf1 redirect=_spf.anyone.jp") + '_spf TXT "v=spf1 +all"\n',
+        ),
+        Made("inside6.jp", both, own.replace(f"www A {WEB}", "www AAAA fd00::1")),
+        Made("wild6.jp", both, own + "* AAAA 2400:cb00::1\n"),
+        Made("aged.jp", both, own, aged="www.aged.jp."),
         Made("azurewebsites.net", both, soa() + TWO_SERVERS + "other A 20.1.2.3\n"),
     ]
 
@@ -153,6 +165,13 @@ def sign(made: Made, text: str) -> dns.zone.Zone:
             expiration=end,
             policy=policy,
         )
+    if made.aged:
+        name = dns.name.from_text(made.aged)
+        ends = {"inception": start, "expiration": now - timedelta(days=1)}
+        old = dns.dnssec.sign(zone.find_rrset(name, "A"), key, zone.origin, public, **ends)
+        signatures = zone.find_rdataset(name, "RRSIG", "A")
+        signatures.clear()
+        signatures.add(old, 3600)
     ds = dns.dnssec.make_ds(zone.origin, public, "SHA256", policy=policy)
     text_of_ds = ds.to_text()
     if made.wrong_ds:

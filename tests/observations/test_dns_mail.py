@@ -19,23 +19,76 @@ from tlscheck.observations.dns import mail
         (["v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 ?all"], "?all", 0, ()),
         (["v=spf1 include:_spf.Example.com. redirect=other.jp"], "", 2,
          ("_spf.example.com", "other.jp")),
+        (["v=spf1 redirect=other.jp -all"], "-all", 1, ("other.jp",)),
         (["v=spf1 exists:%{i}.example.jp -all"], "-all", 1, ()),
         (["other", "v=spf10 -all"], "", 0, ()),
     ],
 )  # fmt: skip
 def test_spf(texts: list[str], rest: str, lookups: int, hosts: tuple[str, ...]) -> None:
-    found = mail.spf(texts)
+    found = mail.spf("example.jp", {"example.jp": mail.spf_terms(texts)})
     assert (found.rest, found.lookups, found.hosts, found.error) == (rest, lookups, hosts, "")
 
 
 def test_a_term_that_is_none() -> None:
-    assert mail.spf(["v=spf1 ipv4:192.0.2.1 -all"]).error == "ipv4:192.0.2.1"
-    assert len(mail.spf(["v=spf1 -all", "v=spf1 ~all"]).records) == 2
+    assert mail.spf_terms(["v=spf1 ipv4:192.0.2.1 -all"]).error == "ipv4:192.0.2.1"
+    assert mail.spf_terms(["v=spf1 include -all"]).error == "include"
+    assert len(mail.spf_terms(["v=spf1 -all", "v=spf1 ~all"]).records) == 2
+
+
+def read(**records: str) -> mail.Spf:
+    """The SPF record of ``own``, where each name has the record given; an empty one: none."""
+    known = {name: mail.spf_terms([text] if text else []) for name, text in records.items()}
+    return mail.spf("own", known)
 
 
 def test_what_a_record_takes_in() -> None:
-    text = "v=spf1 ?include:a.jp include:%{d}.b.jp redirect=c.jp. a:d.jp -all"
-    assert mail.followed(text) == ("a.jp", "c.jp")
+    terms = mail.spf_terms(["v=spf1 ?include:a.jp include:%{d}.b.jp redirect=c.jp. a:d.jp"])
+    assert terms.taken_in == ("a.jp", "c.jp")
+    # RFC 7208, section 6.1: an "all" anywhere has "redirect" ignored.
+    assert mail.spf_terms(["v=spf1 redirect=c.jp -all"]).taken_in == ()
+
+
+def test_what_is_taken_in_twice_costs_twice() -> None:
+    found = read(own="v=spf1 include:a include:b -all", a="v=spf1 include:c -all",
+                 b="v=spf1 include:c -all", c="v=spf1 a mx ptr -all")  # fmt: skip
+    assert found.lookups == 2 + 2 + 2 * 3
+    assert not found.broken + found.unseen + found.everybody
+
+
+def test_what_takes_itself_in_costs_more_than_is_allowed() -> None:
+    assert read(own="v=spf1 include:a -all", a="v=spf1 include:own -all").lookups > 10
+
+
+def test_what_was_not_seen_is_said() -> None:
+    assert read(own="v=spf1 include:a redirect=b").unseen == ("b", "a")
+    assert read(own="v=spf1 redirect=b").rest == ""
+
+
+def test_what_is_taken_in_must_have_one_sound_record() -> None:
+    found = read(own="v=spf1 include:a include:b -all", a="", b="v=spf1 no-term -all")
+    assert set(found.broken) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("records", "everybody"),
+    [
+        ({"own": "v=spf1 +all"}, {"own"}),
+        ({"own": "v=spf1 ip4:0.0.0.0/0 -all"}, {"own"}),
+        ({"own": "v=spf1 -ip4:0.0.0.0/0 ip4:10.0.0.0/8 -all"}, set()),
+        ({"own": "v=spf1 include:a -all", "a": "v=spf1 +all"}, {"a"}),
+        ({"own": "v=spf1 ?include:a -all", "a": "v=spf1 +all"}, set()),
+        ({"own": "v=spf1 include:a -all", "a": "v=spf1 ?all"}, set()),
+        ({"own": "v=spf1 redirect=a", "a": "v=spf1 ip6:::/0 -all"}, {"a"}),
+        ({"own": "v=spf1 include:a -all", "a": "v=spf1 include:b -all", "b": "v=spf1 all"}, {"b"}),
+    ],
+)
+def test_who_lets_everybody_send(records: dict[str, str], everybody: set[str]) -> None:
+    assert set(read(**records).everybody) == everybody
+
+
+@pytest.mark.parametrize("rest", ["-all", "~all", "?all", "+all"])
+def test_where_a_record_goes_on_elsewhere_that_one_says_the_rest(rest: str) -> None:
+    assert read(own="v=spf1 redirect=a", a="v=spf1 redirect=b", b=f"v=spf1 {rest}").rest == rest
 
 
 def test_dmarc() -> None:
@@ -70,7 +123,6 @@ def test_mta_sts() -> None:
 
 @given(st.text(max_size=99), st.binary(max_size=99))
 def test_nothing_a_zone_says_is_too_much(text: str, body: bytes) -> None:
-    mail.spf([text, f"v=spf1 {text}"])
-    mail.followed(text)
+    mail.spf("own", {"own": mail.spf_terms([text, f"v=spf1 {text}"])})
     mail.dmarc("a.jp", [f"v=DMARC1; {text}"], of_parent=False)
     mail.transport_policy(text, body)

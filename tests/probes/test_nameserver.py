@@ -269,3 +269,17 @@ def test_glue_for_names_that_are_none_of_the_server_s_business_is_left_aside() -
     referral.additional.append(dns.rrset.from_text("ns.bank.example.", 60, "IN", "A", "6.6.6.6"))
     assert walk.glue(referral, dns.name.from_text("jp.")) == []
     assert walk.glue(referral, dns.name.root) == [("ns.bank.example.", "6.6.6.6")]
+
+
+def test_a_no_in_the_name_of_a_zone_further_up_is_of_no_use() -> None:
+    def answer(wire: bytes) -> list[bytes]:
+        message = dns.message.from_wire(reply(wire))
+        message.set_rcode(dns.rcode.NXDOMAIN)
+        message.answer = []
+        soa = "a.root. b.root. 1 7200 3600 1209600 300"
+        message.authority = [dns.rrset.from_text(".", 60, "IN", "SOA", soa)]
+        return [message.to_wire()]
+
+    message = dns.message.from_wire(answer(dns.message.make_query(NAME, A).to_wire())[0])
+    assert walk.useful(message, dns.name.root, NAME)
+    assert not walk.useful(message, NAME.parent(), NAME)

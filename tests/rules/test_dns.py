@@ -81,6 +81,11 @@ def test_a_good_one() -> None:
     assert judged(GOOD) == {}
 
 
+UNHEARD = {
+    rule: {"unheard?"}
+    for rule in ("same-serial", "tcp", "edns", "recursion", "zone-transfer", "dnssec")
+}
+"""What stays open where one server says nothing."""
 CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
     (host(at_parent=False), {"delegation": {"only-at-child"}, "spread": {"few"}}),
     (host(at_child=R), {"delegation": {"only-at-parent"}, "spread": {"few"}}),
@@ -88,17 +93,29 @@ CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
     (host(alias="a.b"), {"delegation": {"alias"}}),
     (host(glue=("1.1.1.1",)), {"delegation": {"glue"}}),
     (host(addresses=("103.2.57.12", "2606::1")), {"delegation": {"glue"}}),
+    (host(addresses=("103.2.57.12", "2606::1"), complete=False), {"delegation": {"glue"}}),
+    (host(glue=("103.2.57.12", "2606::1"), complete=False), {"delegation": {"glue-unseen?"}}),
+    (host(complete=False), {}),
+    (host(complete=False, glue=()), {"spread": {"unseen?"}}),
     (host(exists=R, glue=(), addresses=()),
      {"name-servers-answer": {"no-address"}, "spread": {"few"}}),
-    (host(exists=U, glue=()), {"name-servers-answer": {"address-unseen?"}, "spread": {"unseen?"}}),
+    (host(exists=U, complete=False, glue=()),
+     {"name-servers-answer": {"address-unseen?"}, "spread": {"unseen?"}}),
     (server(udp=Outcome.LAME, tcp=Outcome.LAME), {"name-servers-answer": {"lame"}}),
-    (server(udp=Outcome.SILENT, tcp=Outcome.SILENT), {"name-servers-answer": {"dead"}}),
-    (server(udp=Outcome.CLOSED, tcp=Outcome.CLOSED), {"name-servers-answer": {"dead"}}),
+    (server(udp=Outcome.SILENT, tcp=Outcome.SILENT),
+     {"name-servers-answer": {"dead"}} | UNHEARD),
+    (server(udp=Outcome.CLOSED, tcp=Outcome.CLOSED),
+     {"name-servers-answer": {"dead"}} | UNHEARD),
     (server(udp=Outcome.SILENT), {"name-servers-answer": {"no-udp"}}),
-    (server(udp=Outcome.UNREACHABLE, tcp=Outcome.UNREACHABLE), {"name-servers-answer": {"dead"}}),
+    (server(udp=Outcome.UNREACHABLE, tcp=Outcome.UNREACHABLE),
+     {"name-servers-answer": {"dead"}} | UNHEARD),
     (server(udp=Outcome.UNREACHABLE, tcp=Outcome.UNREACHABLE, address="2606::1"),
-     {"name-servers-answer": {"unreachable?"}}),
-    (server(udp=Outcome.UNKNOWN, tcp=Outcome.UNKNOWN), {"name-servers-answer": {"unreachable?"}}),
+     {"name-servers-answer": {"unreachable?"}} | UNHEARD),
+    (server(udp=Outcome.UNKNOWN, tcp=Outcome.UNKNOWN),
+     {"name-servers-answer": {"unreachable?"}} | UNHEARD),
+    ({"unasked": 3}, {"name-servers-answer": {"unasked?"}} | {
+        rule: {"unasked?"} for rule in UNHEARD
+    }),
     (host(addresses=("45.76.10.11",), glue=()), {"spread": {"few", "same-address"}}),
     (host(addresses=("45.76.10.12",), glue=()), {"spread": {"one-network"}}),
     (server(serial=2), {"same-serial": {"serial"}}),
@@ -121,14 +138,21 @@ CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
      {"signed": {"unsigned"}, "ds-kept": {"removed"}}),
     (security(expires=GOOD.at + timedelta(hours=11)), {"signature-lifetime": {"soon"}}),
     (security(algorithms=(8, 5)), {"signature-algorithms": {"algorithm"}}),
-    (security(ds=("1 13 1",)), {"signature-algorithms": {"digest"}}),
+    (security(ds=("1 13 1",)), {"signature-algorithms": {"digest"}, "ds-kept": {"replaced"}}),
     (security(ds=("1 13 1", "1 13 2")), {"signature-algorithms": {"digest"}}),
     (security(rsa_bits=(2048, 512)), {"signature-algorithms": {"size"}}),
     ({"denial": R}, {"dnssec": {"denial"}}),
+    ({"denial": U}, {"dnssec": {"denial-unseen?"}}),
+    ({"denial": U, "wildcard": A}, {"wildcard": {"wildcard"}}),
+    ({"signature": "expired"}, {"dnssec": {"expired"}}),
+    ({"ds_before": ("1 13 2", "2 13 2")}, {"ds-kept": {"replaced"}}),
     (security(nsec3=(0, 0)), {}),
     (security(nsec3=(1, 4)), {"nsec3": {"iterations", "salt"}}),
     (security(nsec3_seen=False), {"nsec3": {"unseen?"}}),
     ({"wildcard": A}, {"wildcard": {"wildcard"}}),
+    ({"complete": False}, {
+        rule: {"incomplete?"} for rule in ("public-addresses", "https-records", "ttl")
+    }),
     ({"addresses": ("10.1.2.3",), "https": ()}, {"public-addresses": {"private"}}),
     ({"addresses": ("fd00::1",), "https": ()}, {"public-addresses": {"private"}}),
     ({"addresses": ("203.0.113.1",), "https": ()}, {"public-addresses": {"private"}}),
@@ -145,21 +169,26 @@ CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
     (pointing(), {}),
     (pointing(registered=R, domain_exists=R, exists=R), {"dangling-mail": {"unregistered"}}),
     (pointing(statuses=("Suspended",)), {"dangling-mail": {"dying"}}),
-    (pointing(free_at="Service"), {"dangling-mail": {"claimable"}}),
+    (pointing(service="Service", free=A), {"dangling-mail": {"claimable"}}),
     (pointing(exists=R, nonexistent=True), {"dangling-mail": {"missing"}}),
     (pointing(exists=U), {"dangling-mail": {"unseen?"}}),
+    (pointing(service="Service", free=U), {"dangling-mail": {"claimable-unseen?"}}),
     (pointing(registered=U, trouble="timeout"), {"dangling-mail": {"registration-unseen?"}}),
     (pointing(registered=U, unasked=True), {}),
     (pointing(registered=U, domain_exists=R, exists=R), {"dangling-mail": {"no-domain"}}),
     (pointing(Role.NAME_SERVER, registered=R, domain_exists=R, exists=R),
      {"dangling-name-servers": {"unregistered"}}),
-    (pointing(Role.ALIAS, free_at="Service"), {"dangling-aliases": {"claimable"}}),
-    (pointing(Role.WILDCARD, free_at="Service"), {"dangling-aliases": {"claimable"}}),
+    (pointing(Role.ALIAS, service="Service", free=A), {"dangling-aliases": {"claimable"}}),
+    (pointing(Role.WILDCARD, service="Service", free=A), {"dangling-aliases": {"claimable"}}),
     (host(name="ns1.sedoparking.com"), {"parked": {"parked"}}),
     (host(name="ns1.fbi.seized.gov"), {"parked": {"seized"}}),
     ({"spf": Spf()}, {"spf": {"none"}}),
-    ({"spf": None}, {"spf": {"unseen?"}, "dangling-mail": {"spf-unseen?"}}),
-    ({"spf": Spf(("v=spf1 +all",), "+all")}, {"spf": {"open"}}),
+    ({"spf": None}, {"spf": {"spf-unseen?"}, "dangling-mail": {"spf-unseen?"}}),
+    ({"spf": Spf(("v=spf1 ?all",), "?all")}, {"spf": {"open"}}),
+    ({"spf": Spf(("v=spf1 +all",), "+all", everybody=("example.jp",))}, {"spf": {"everybody"}}),
+    ({"spf": Spf(("v=spf1 include:a.b -all",), "-all", 1, broken=("a.b",))}, {"spf": {"broken"}}),
+    ({"spf": Spf(("v=spf1 redirect=a.b",), "", 1, unseen=("a.b",))},
+     {"spf": {"taken-in-unseen?"}, "dangling-mail": {"taken-in-unseen?"}}),
     ({"spf": Spf(("v=spf1 a", "v=spf1 mx"), "", 1)}, {"spf": {"several", "open"}}),
     ({"spf": Spf(("v=spf1 redirect=a.b -all",), "-all", 11)}, {"spf": {"lookups"}}),
     ({"dmarc": Dmarc()}, {"dmarc": {"none"}}),
@@ -167,7 +196,11 @@ CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
     ({"dmarc": Dmarc("example.jp", ("v=DMARC1; p=none",), "none")}, {"dmarc": {"policy"}}),
     ({"dmarc": Dmarc("example.jp", ("…",), "reject", True)}, {"dmarc": {"testing"}}),
     ({"mta_sts": TransportPolicy()}, {"mail-transport": {"none"}}),
+    ({"mta_sts": None},
+     {"mail-transport": {"sts-unseen?"}, "dangling-mail": {"sts-unseen?"}}),
     ({"mta_sts": TransportPolicy(), "hosts": (MailHost("a.b", 1, A, A),)}, {}),
+    ({"mta_sts": TransportPolicy(), "hosts": (MailHost("a.b", 1, A, U),)},
+     {"mail-transport": {"dane-unseen?"}}),
     ({"mta_sts": TransportPolicy("v=STSv1", U)}, {"mail-transport": {"policy-unseen?"}}),
     ({"mta_sts": TransportPolicy("v=STSv1", R)}, {"mail-transport": {"no-policy"}}),
     ({"mta_sts": TransportPolicy("v=STSv1", A, "testing")}, {"mail-transport": {"mode"}}),
@@ -175,6 +208,8 @@ CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
      {"mail-transport": {"not-covered"}}),
     ({"tls_reports": ""}, {"tls-reports": {"none"}}),
     ({"takes": U}, {"dangling-mail": {"unseen?"}, "mail-transport": {"unseen?"}}),
+    ({"takes": U, "implicit": True},
+     {"mail-transport": {"implicit?"}, "tls-reports": {"implicit?"}}),
     ({"takes": R, "hosts": (), "tls_reports": "", "mta_sts": TransportPolicy()}, {}),
 ]  # fmt: skip
 
@@ -182,6 +217,14 @@ CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
 @pytest.mark.parametrize(("changes", "expected"), CHANGES)
 def test_one_thing_changed(changes: dict[str, Any], expected: dict[str, set[str]]) -> None:
     assert judged(dns_observation(**changes)) == expected
+
+
+def test_dane_needs_a_zone_that_is_signed() -> None:
+    hosts = (MailHost("a.b", 1, A, A),)
+    unsigned = replace(ZONE, security=replace(ZONE.security, standing=Standing.INSECURE))
+    mail = replace(GOOD.mail, mta_sts=TransportPolicy(), hosts=hosts)
+    found = judged(dns_observation(zones=(unsigned,), mail=mail))
+    assert found["mail-transport"] == {"none"}
 
 
 def test_a_domain_that_does_not_exist_is_said_to_be_so_once() -> None:
@@ -215,7 +258,7 @@ def test_an_alias_to_a_name_without_an_address_is_looked_at_as_an_alias() -> Non
 
 
 def test_a_new_name_server_that_only_the_zone_names() -> None:
-    extra = NameServer("ns3.example.jp", False, A, (), ("9.9.9.9",), A)
+    extra = NameServer("ns3.example.jp", False, A, (), ("9.9.9.9",), A, complete=True)
     found = judged(dns_observation(name_servers=(*ZONE.name_servers, extra)))
     assert found == {"delegation": {"only-at-child"}}
 

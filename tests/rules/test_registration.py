@@ -89,6 +89,8 @@ CHANGES: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({"expires": days(-1)}, {"expiry": ["expired"]}),
     ({"events": (Event("transfer", moment(-89)),)}, {"transfer": ["event"]}),
     ({"events": (Event("transfer", moment(-91)),)}, {}),
+    ({"updated": moment(-89)}, {"transfer": ["updated?"]}),
+    ({"updated": moment(-1), "events": (Event("transfer", moment(-91)),)}, {}),
     ({"events": (Event("reregistration", moment(-900)),)}, {"age": ["anew"]}),
     ({"created": days(-30), "certificates": ()}, {"age": ["young"]}),
     ({"created": days(-30), "certificates": (), "declared": Declared(in_use_since=days(-20))}, {}),

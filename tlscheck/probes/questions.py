@@ -237,9 +237,9 @@ def _versions(known: Knowledge, ask: Asker) -> Iterator[Question]:
     for above, version in zip((None, *CLASSIC), CLASSIC, strict=False):
         if known.version(version) is not State.UNKNOWN or _claimed(known, version):
             continue
-        if above is None or version in (Version.TLS_1_2, Version.TLS_1_1):
-            yield from _whole(known, ask, version)
-        elif version is Version.SSL_3_0 and known.answered:  # it has no alert for its number
+        # SSL 3.0 has no alert for its number.
+        apart = known.answered and version is Version.SSL_3_0
+        if above is None or version in (Version.TLS_1_2, Version.TLS_1_1) or apart:
             yield from _whole(known, ask, version)
         elif known.version(above) is not State.ACCEPTED and not known.refused_otherwise(version):
             # The refusal of all suites of a newer version speaks of this one too, if it is refused

@@ -228,7 +228,10 @@ def useful(message: dns.message.Message, zone: dns.name.Name, name: dns.name.Nam
     if message.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return False
     if message.flags & dns.flags.AA:
-        return True
+        # Who says no in the name of a zone further up knows nothing of this one.
+        return bool(message.answer) or all(
+            rrset.name.is_subdomain(zone) for rrset in message.authority if rrset.rdtype == SOA
+        )
     return referred(message, zone, name) is not None
 
 

@@ -3,5 +3,5 @@
 from tlscheck.rules import addresses, certificate, dns, http, registration, tls
 from tlscheck.rules.core import collect
 
-RULES = collect(tls, certificate, http, addresses, registration, dns)
+RULES = collect(tls, certificate, http, addresses, registration, *dns.MODULES)
 """Every rule by id."""

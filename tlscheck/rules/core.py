@@ -56,7 +56,7 @@ def rule(*references: str) -> Callable[[Callable[Inputs, Problems]], Rule[Inputs
         needs = tuple(t for t in hints.values() if issubclass(t, Observation))
         wants = [t for t in hints.values() if not issubclass(t, Observation)]
         title, _, manual = inspect.cleandoc(check.__doc__ or "").partition("\n")
-        subject = check.__module__.rpartition(".")[2]
+        subject = check.__module__.removeprefix(f"{__package__}.").partition(".")[0]
         return Rule(
             id=f"{subject}.{check.__name__.replace('_', '-')}",
             title=title.rstrip("."),

@@ -246,28 +246,30 @@ def transfer(seen: RegistrationObservation, want: Moves) -> Problems:
                 event=event.action,
                 date=event.at.date().isoformat(),
             )
-    yield from _hints(record, seen.at, want.days)
+    yield from _hints(record, seen.at, want)
 
 
-def _hints(record: Record, at: datetime, days: int) -> Iterator[Evidence]:
-    """What under .jp may come of a transfer, and proves none."""
-    if not record.at_jprs:
-        return
-    if record.created and record.expires and record.created.month != record.expires.month:
+def _hints(record: Record, at: datetime, want: Moves) -> Iterator[Evidence]:
+    """What may come of a transfer, and proves none."""
+    created, expires, updated = record.created, record.expires, record.updated
+    if record.at_jprs and created and expires and created.month != expires.month:
         yield Note(
             "months",
             "{domain} was registered on {created} and ends on {expires}: months that differ may"
             " come of a transfer",
             domain=record.domain,
-            created=record.created.isoformat(),
-            expires=record.expires.isoformat(),
+            created=created.isoformat(),
+            expires=expires.isoformat(),
         )
-    if record.updated and at - record.updated < timedelta(days=days) and not _is_batch(record):
-        yield Note(
+    told = any(event.action in want.events for event in record.events)
+    recent = updated is not None and at - updated < timedelta(days=want.days)
+    if updated and recent and not told and not (record.at_jprs and _is_batch(record)):
+        yield Open(
             "updated",
-            "{domain} was changed at {moment}, which is not the yearly renewal",
+            "{domain} was changed at {moment}; whether by a transfer, the registry does not tell",
+            cause="open_question",
             domain=record.domain,
-            moment=record.updated.isoformat().replace("+00:00", "Z"),
+            moment=updated.isoformat().replace("+00:00", "Z"),
         )
 
 

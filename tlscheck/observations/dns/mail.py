@@ -14,18 +14,26 @@ MOST_LOOKUPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Spf:
-    """A domain's SPF record (RFC 7208)."""
+    """A domain's SPF record (RFC 7208), with all that it takes in."""
 
     records: tuple[str, ...] = ()
     """All texts that begin with ``v=spf1``; more than one is an error."""
     rest: str = ""
-    """What becomes of all other senders: ``-all``, ``~all``, ``?all``, ``+all``; else empty."""
+    """What becomes of all other senders, also where a record that ``redirect`` names says it:
+    ``-all``, ``~all``, ``?all``, ``+all``; else empty.
+    """
     lookups: int = 0
-    """Queries that its mechanisms cost, those of what it includes with them."""
+    """Queries that its mechanisms cost, those of what it takes in with them."""
     hosts: tuple[str, ...] = ()
     """The names it trusts: of ``include``, ``redirect``, ``a``, ``mx`` and ``exists``."""
     error: str = ""
     """The first term that is none."""
+    everybody: tuple[str, ...] = ()
+    """The names by whose records anybody may send."""
+    broken: tuple[str, ...] = ()
+    """The names taken in that do not have one sound record."""
+    unseen: tuple[str, ...] = ()
+    """The names taken in whose records were not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,9 @@ class Mail:
     """What a domain says of its mail. ``None``: not known."""
 
     takes: State = State.UNKNOWN
-    """``refused``: no MX record and none needed, or a null MX (RFC 7505)."""
+    """``refused``: a null MX (RFC 7505), or neither an MX record nor an address."""
+    implicit: bool = False
+    """It has an address and no MX record: senders try that address (RFC 5321, section 5.1)."""
     hosts: tuple[MailHost, ...] = ()
     spf: Spf | None = None
     dmarc: Dmarc | None = None
@@ -85,44 +95,130 @@ class Mail:
 
 
 _TERM = re.compile(
-    r"(?P<qualifier>[+?~-]?)(?P<name>all|include|a|mx|ptr|ip4|ip6|exists)(?:[:/].*)?"
+    r"(?P<qualifier>[+?~-]?)(?P<name>all|a|mx|ptr|ip4|ip6|include(?=:.)|exists(?=:.))(?:[:/].*)?"
     r"|(?P<modifier>[a-z][a-z0-9_.-]*)=(?P<value>.*)",
     re.IGNORECASE,
 )
 _COSTING = frozenset({"include", "a", "mx", "ptr", "exists"})
+_WIDE = 8
+"""A network of fewer bits than that is nobody's own."""
+_ENOUGH = 10 * MOST_LOOKUPS
+"""Queries after which no more are counted."""
 
 
-def spf(texts: Iterable[str]) -> Spf:
-    """The SPF record among a name's TXT records, what it includes not yet counted."""
+@dataclass(frozen=True, slots=True)
+class SpfTerms:
+    """One SPF record by itself."""
+
+    records: tuple[str, ...] = ()
+    rest: str = ""
+    lookups: int = 0
+    hosts: tuple[str, ...] = ()
+    error: str = ""
+    includes: tuple[tuple[str, bool], ...] = ()
+    """The names it includes, each with whether who matches there may send."""
+    redirect: str = ""
+    """Where it goes on; empty where it has an ``all``."""
+    everybody: bool = False
+    """Whether a term of its own lets anybody send."""
+
+    @property
+    def taken_in(self) -> tuple[str, ...]:
+        """The names whose own records it takes in."""
+        return tuple(filter(None, (*(name for name, _ in self.includes), self.redirect)))
+
+
+def spf_terms(texts: Iterable[str]) -> SpfTerms:
+    """The SPF record among a name's TXT records."""
     records = tuple(t for t in texts if re.match(r"v=spf1(\s|$)", t, re.IGNORECASE))
     if not records:
-        return Spf()
-    rest, lookups, hosts, error = "", 0, [], ""
+        return SpfTerms()
+    rest, lookups, error, redirect, everybody = "", 0, "", "", False
+    hosts: list[str] = []
+    includes: list[tuple[str, bool]] = []
     for term in records[0].split()[1:]:
         found = _TERM.fullmatch(term)
         if found is None:
             error = error or term[:80]
             continue
         name = (found["name"] or found["modifier"]).lower()
-        target = term.partition("=" if found["modifier"] else ":")[2].partition("/")[0]
-        if name == "all":
-            rest = (found["qualifier"] or "+") + "all"
+        lets = found["qualifier"] in ("", "+")
+        target = term.partition("=" if found["modifier"] else ":")[2]
+        host = target.partition("/")[0].rstrip(".").lower()
+        plain = bool(host) and "%" not in host
+        match name:
+            case "all":
+                rest = rest or (found["qualifier"] or "+") + "all"
+                everybody = everybody or rest == "+all"
+            case "ip4" | "ip6":
+                bits = target.partition("/")[2]
+                everybody = everybody or (lets and bits.isdigit() and int(bits) < _WIDE)
+            case "include" if plain:
+                includes.append((host, lets))
+            case "redirect" if plain:
+                redirect = host
         if name in _COSTING or name == "redirect":
             lookups += 1
-            if target and "%" not in target:
-                hosts.append(target.rstrip(".").lower())
-    return Spf(records, rest, lookups, tuple(dict.fromkeys(hosts)), error)
+            if plain:
+                hosts.append(host)
+    return SpfTerms(
+        records,
+        rest,
+        lookups,
+        tuple(dict.fromkeys(hosts)),
+        error,
+        tuple(includes),
+        "" if rest else redirect,
+        everybody,
+    )
 
 
-def followed(text: str) -> tuple[str, ...]:
-    """The names whose own SPF records a record takes in: ``include`` and ``redirect``."""
-    names = []
-    for term in text.split()[1:]:
-        for prefix in ("include:", "redirect="):
-            plain = term.lstrip("+?~-").lower()
-            if plain.startswith(prefix) and "%" not in plain:
-                names.append(plain.removeprefix(prefix).rstrip("."))
-    return tuple(dict.fromkeys(names))
+def spf(domain: str, known: Mapping[str, SpfTerms]) -> Spf:
+    """The SPF record of *domain* with all that it takes in, from the *known* records of names.
+
+    What is taken in twice costs twice, and what takes itself in never ends (RFC 7208, section
+    4.6.4).
+    """
+    own = known[domain]
+    lookups = 0
+    hosts: list[str] = []
+    everybody, broken, unseen = list[str](), list[str](), list[str]()
+    todo = [(domain, True)]
+    while todo and lookups <= _ENOUGH:
+        name, lets = todo.pop()
+        terms = known.get(name)
+        if terms is None:
+            unseen.append(name)
+            continue
+        if name != domain and (len(terms.records) != 1 or terms.error):
+            broken.append(name)
+        if lets and terms.everybody:
+            everybody.append(name)
+        lookups += terms.lookups
+        hosts.extend(terms.hosts)
+        todo.extend((inner, lets and own_lets) for inner, own_lets in terms.includes)
+        if terms.redirect:
+            todo.append((terms.redirect, lets))
+    return Spf(
+        own.records,
+        _rest(domain, known),
+        lookups,
+        tuple(dict.fromkeys(hosts)),
+        own.error,
+        tuple(dict.fromkeys(everybody)),
+        tuple(dict.fromkeys(broken)),
+        tuple(dict.fromkeys(unseen)),
+    )
+
+
+def _rest(domain: str, known: Mapping[str, SpfTerms]) -> str:
+    at: str = domain
+    for _ in known:
+        terms = known.get(at)
+        if terms is None or not terms.redirect:
+            return terms.rest if terms else ""
+        at = terms.redirect
+    return ""
 
 
 def tags(text: str) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 import dns.dnssec
 import dns.exception
@@ -47,7 +48,7 @@ class Security:
     problem: str = ""
     """Why it is bogus or unknown: ``expired``, ``not_yet_valid``, ``ds_mismatch``,
     ``bad_signature``, ``no_signature``, ``no_keys``, ``no_denial``, ``no_anchor``,
-    ``parent_bogus``, ``no_answer``."""
+    ``parent_bogus``, ``no_answer``, ``too_many_keys``."""
     signed: bool = False
     """Whether the zone has keys, trusted or not."""
     ds: tuple[str, ...] = ()
@@ -131,8 +132,10 @@ def _trusted(
     if keys is None:
         return Trust(Security(Standing.BOGUS, "no_keys", False, ds))
     algorithms = _algorithms(keys)
+    if len(keys) > MOST_KEYS:
+        return Trust(Security(Standing.UNKNOWN, "too_many_keys", True, ds, algorithms))
     anchored = [key for key in keys if any(_matches(name, key, record) for record in records)]
-    if not anchored or len(keys) > MOST_KEYS:
+    if not anchored:
         return Trust(Security(Standing.BOGUS, "ds_mismatch", True, ds, algorithms))
     entry = dns.rrset.from_rdata_list(name, keys.ttl, anchored)
     trouble = problem_of(answer, keys, entry, at)
@@ -161,22 +164,42 @@ def _without_ds(
 def _denies(rrset: dns.rrset.RRset, name: dns.name.Name) -> bool:
     """Whether the NSEC or NSEC3 record speaks of *name*, and of no DS record there."""
     for record in rrset:
-        if rrset.rdtype == dns.rdatatype.NSEC:
-            if rrset.name == name:
-                return not _has(record.windows, dns.rdatatype.DS)
-            continue
-        hashed = dns.dnssec.nsec3_hash(name, record.salt, record.iterations, record.algorithm)
-        owner = rrset.name.labels[0].decode().upper()
-        if owner == hashed:
+        if _is_at(rrset, record, name):
             return not _has(record.windows, dns.rdatatype.DS)
-        opt_out = bool(record.flags & 1)
-        following = record.next_name().labels[0].decode().upper()
-        within = owner < hashed < following or (
-            following <= owner and (hashed > owner or hashed < following)
-        )
-        if opt_out and within:
+        opt_out = rrset.rdtype == dns.rdatatype.NSEC3 and record.flags & 1
+        if opt_out and _spans(rrset, record, name):
             return True
     return False
+
+
+def _hashed(name: dns.name.Name, record: Any) -> str:
+    """The hash of *name* by an NSEC3 record's parameters; empty where they are not known."""
+    try:
+        return dns.dnssec.nsec3_hash(name, record.salt, record.iterations, record.algorithm)
+    except ValueError:
+        return ""
+
+
+def _is_at(rrset: dns.rrset.RRset, record: Any, name: dns.name.Name) -> bool:
+    """Whether the NSEC or NSEC3 *record* stands at *name*."""
+    if rrset.rdtype == dns.rdatatype.NSEC:
+        return bool(rrset.name == name)
+    return rrset.name.labels[0].decode("ascii", "replace").upper() == _hashed(name, record)
+
+
+def _spans(rrset: dns.rrset.RRset, record: Any, name: dns.name.Name) -> bool:
+    """Whether *name* would stand between the *record* and the next."""
+    if rrset.rdtype == dns.rdatatype.NSEC:
+        return _between(rrset.name, name, record.next)
+    owner = rrset.name.labels[0].decode("ascii", "replace").upper()
+    following = record.next_name().labels[0].decode("ascii", "replace").upper()
+    hashed = _hashed(name, record)
+    return bool(hashed) and _between(owner, hashed, following)
+
+
+def _between(first: Any, it: Any, last: Any) -> bool:
+    """Whether *it* is between *first* and *last*, on a circle."""
+    return bool(first < it < last if first < last else it > first or it < last)
 
 
 def _has(windows: Sequence[tuple[int, bytes]], rdtype: int) -> bool:
@@ -187,10 +210,15 @@ def _has(windows: Sequence[tuple[int, bytes]], rdtype: int) -> bool:
     return False
 
 
-def denies(answer: dns.message.Message, keys: dns.rrset.RRset, at: datetime) -> bool:
-    """Whether a negative *answer* has NSEC or NSEC3 records that a zone's *keys* vouch for."""
+def denies(
+    answer: dns.message.Message, name: dns.name.Name, keys: dns.rrset.RRset, at: datetime
+) -> bool:
+    """Whether a negative *answer* proves, by records that a zone's *keys* vouch for, that there is
+    no *name*, one label below the zone.
+    """
     proofs = [s for s in answer.authority if s.rdtype in (dns.rdatatype.NSEC, dns.rdatatype.NSEC3)]
-    return bool(proofs) and not any(problem_of(answer, s, keys, at) for s in proofs)
+    spoken = any(_is_at(s, r, name) or _spans(s, r, name) for s in proofs for r in s)
+    return spoken and not any(problem_of(answer, s, keys, at) for s in proofs)
 
 
 def rsa_bits(answer: dns.message.Message | None, name: dns.name.Name) -> tuple[int, ...]:

@@ -70,6 +70,8 @@ class NameServer:
     """The addresses that its own zone gives."""
     exists: State = State.UNKNOWN
     """``refused``: the servers of its own zone say that it has no address."""
+    complete: bool = False
+    """Whether its zone answered for both kinds of addresses."""
     alias: str = ""
     """What it is an alias of, which no name server's name may be (RFC 2181, section 10.3)."""
 
@@ -112,6 +114,8 @@ class Zone:
     """``refused``: the parent's servers say that there is no such name."""
     name_servers: tuple[NameServer, ...] = ()
     servers: tuple[Server, ...] = ()
+    unasked: int = 0
+    """How many more addresses its name servers have, which were too many to ask."""
     soa: Soa | None = None
     security: Security = field(default_factory=Security)
     denial: State = State.UNKNOWN
@@ -148,6 +152,12 @@ class DomainName:
     exists: State
     """``refused``: it has no address; ``unknown``: no authority answered."""
     addresses: tuple[str, ...] = ()
+    complete: bool = False
+    """Whether both kinds of addresses were told or denied."""
+    signature: str = ""
+    """What is wrong with the signature of its addresses; empty where nothing is, or nothing is
+    signed.
+    """
     aliases: tuple[Alias, ...] = ()
     ttl: int | None = None
     """The shortest of its address records, in seconds."""
@@ -191,8 +201,10 @@ class Pointer:
     """Whether its registration was not asked for."""
     trouble: str = ""
     """Why its registration is not known."""
-    free_at: str = ""
-    """The service at which anybody can have the target, as it is free there."""
+    service: str = ""
+    """The service at which anybody can have the target while it is free there."""
+    free: State = State.REFUSED
+    """Whether it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
