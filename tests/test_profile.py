@@ -339,82 +339,81 @@ TABLE = '[tls.groups]\nseverity = "high"\nallow = ["x25519"]\n' + BASIS
     [
         (
             HEAD + "[tls.heartbled]\n",
-            "profile mine: unknown rule tls.heartbled; did you mean tls.heartbleed?",
+            "mine.toml: unknown rule tls.heartbled; did you mean tls.heartbleed?",
         ),
         (
             HEAD + "[tsl.heartbleed]\n",
-            "profile mine: unknown rule tsl.heartbleed; did you mean tls.heartbleed?",
+            "mine.toml: unknown rule tsl.heartbleed; did you mean tls.heartbleed?",
         ),
         (
             HEAD + "[tls.nonsense-of-mine]\n",
-            "profile mine: unknown rule tls.nonsense-of-mine; `tlscheck rules` lists them",
+            "mine.toml: unknown rule tls.nonsense-of-mine; `tlscheck rules` lists them",
         ),
         (
             HEAD + 'extend = "baseline"\n',
-            "profile mine: unknown key 'extend'; did you mean extends?",
+            "mine.toml: unknown key 'extend'; did you mean extends?",
         ),
         (
             HEAD + TABLE.replace("allow", "alow"),
-            "profile mine, rule tls.groups: option allow is missing; add it",
+            "mine.toml, rule tls.groups: option allow is missing; add it",
         ),
         (
             HEAD + TABLE + "alow = []\n",
-            "profile mine, rule tls.groups: unknown option alow; did you mean allow?",
+            "mine.toml, rule tls.groups: unknown option alow; did you mean allow?",
         ),
         (
             HEAD + TABLE.replace("x25519", "x25591"),
-            "profile mine, rule tls.groups, option allow: 'x25591' is not known;"
-            " did you mean x25519?",
+            "mine.toml, rule tls.groups, option allow: 'x25591' is not known; did you mean x25519?",
         ),
         (
             HEAD + TABLE.replace('["x25519"]', '"x25519"'),
-            "profile mine, rule tls.groups, option allow: must be a valid array, not 'x25519'",
+            "mine.toml, rule tls.groups, option allow: must be a valid array, not 'x25519'",
         ),
         (
             HEAD + TABLE.replace("high", "hi"),
-            "profile mine, rule tls.groups, option severity: 'hi' is not known;"
+            "mine.toml, rule tls.groups, option severity: 'hi' is not known;"
             " it must be 'critical', 'high', 'medium', 'low' or 'info'",
         ),
         (
             HEAD + TABLE.replace("official", "sure"),
-            "profile mine, rule tls.groups, option basis.grade: 'sure' is not known;"
+            "mine.toml, rule tls.groups, option basis.grade: 'sure' is not known;"
             " it must be 'official', 'secondary', 'inferred' or 'unverified'",
         ),
         (
             HEAD + '[tls.heartbleed]\nseverity = "low"\n',
-            "profile mine, rule tls.heartbleed: option basis is missing; add it",
+            "mine.toml, rule tls.heartbleed: option basis is missing; add it",
         ),
         (
             HEAD + '[tls.heartbleed]\nseverity = "low"\ndays = 3\n' + BASIS,
-            "profile mine, rule tls.heartbleed: takes no option, but has days",
+            "mine.toml, rule tls.heartbleed: takes no option, but has days",
         ),
         (
             HEAD + '[certificate.expiry]\nseverity = "low"\ndays = "30"\n' + BASIS,
-            "profile mine, rule certificate.expiry, option days: must be a valid integer, not '30'",
+            "mine.toml, rule certificate.expiry, option days: must be a valid integer, not '30'",
         ),
         (
             HEAD + '[tls.versions]\nseverity = "low"\nallow = ["TLS 1.4"]\nrequire = []\n' + BASIS,
-            "profile mine, rule tls.versions, option allow[0]: 'TLS 1.4' is not known;"
+            "mine.toml, rule tls.versions, option allow[0]: 'TLS 1.4' is not known;"
             " it must be 'SSL 2.0', 'SSL 3.0', 'TLS 1.0', 'TLS 1.1', 'TLS 1.2' or 'TLS 1.3'",
         ),
         (
             HEAD + 'extends = "baseline"\n[certificate.expiry]\ndays = 14\n',
-            "profile mine, rule certificate.expiry: days changed without a basis; state the whole"
+            "mine.toml, rule certificate.expiry: days changed without a basis; state the whole"
             ' table with basis = { source = "…", grade = "…" }, or the severity alone',
         ),
         (
             HEAD + "[http.hsts]\nremove = true\n",
-            "profile mine, rule http.hsts: there is nothing to remove, no profile below wants it",
+            "mine.toml, rule http.hsts: there is nothing to remove, no profile below wants it",
         ),
         (
             HEAD + 'extends = "baseline"\n[http.hsts]\nremove = false\n',
-            "profile mine, rule http.hsts: `remove = true` stands alone",
+            "mine.toml, rule http.hsts: `remove = true` stands alone",
         ),
         (
             HEAD + 'extends = "basline"\n',
-            "profile mine: extends: there is no profile 'basline'; did you mean baseline?",
+            "mine.toml: extends: there is no profile 'basline'; did you mean baseline?",
         ),
-        (HEAD + "tls.heartbleed = 3\n", "profile mine, rule tls.heartbleed: must be a table"),
+        (HEAD + "tls.heartbleed = 3\n", "mine.toml, rule tls.heartbleed: must be a table"),
         (
             HEAD.replace('source = "us"\n', ""),
             "mine.toml: key source is missing; add it",

@@ -190,6 +190,8 @@ class Standpoint:
     resolver: str = ""
     cryptography: str = ""
     """The version of the cryptography library in use."""
+    family: int = 0
+    """4 or 6 where only addresses of that family were looked at."""
 
 
 @dataclass(frozen=True, slots=True)

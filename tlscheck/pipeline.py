@@ -107,7 +107,9 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
         profile=order.profile,
         checklists=order.checklists,
         subjects=order.subjects,
-        standpoint=Standpoint(tuple(sorted(net.sources)), resolver(), version("cryptography")),
+        standpoint=Standpoint(
+            tuple(sorted(net.sources)), resolver(), version("cryptography"), order.family
+        ),
     )
 
 
@@ -160,7 +162,7 @@ async def _named(
     )
     if "addresses" in order.subjects and several(looks):
         target = Target(asked.id, Scope.NAME, label=asked.label)
-        looks.append(Look(target, {"addresses": compare(looks)}))
+        looks.append(Look(target, {"addresses": compare(looks, order.family)}))
     return looks
 
 

@@ -116,6 +116,11 @@ class _Document:
     path: Path | None
     """Where a user's own file lies; ``None`` for a shipped one."""
 
+    @property
+    def name(self) -> str:
+        """What a person finds it by."""
+        return str(self.path or self.head.id)
+
 
 @cache
 def _packaged(name: str) -> _Document:
@@ -160,7 +165,7 @@ def _read(source: Traversable, path: Path | None) -> _Document:
     own = {f.name for f in fields(_Head)}
     head: _Head = _checked(_Head, {k: v for k, v in content.items() if k in own}, where, "key")
     subjects = {k: v for k, v in content.items() if k not in own}
-    return _Document(head, dict(_tables(subjects, _place(head.id))), path)
+    return _Document(head, dict(_tables(subjects, where)), path)
 
 
 def _tables(subjects: Table, where: Phrase) -> Iterator[tuple[str, Table]]:
@@ -172,7 +177,7 @@ def _tables(subjects: Table, where: Phrase) -> Iterator[tuple[str, Table]]:
                 "{where}: unknown key {key}{hint}",
                 where=where,
                 key=repr(subject),
-                hint=_nearest(subject, known),
+                hint=_nearest(subject, known) or Phrase("; take it out"),
             )
         for name, table in content.items():
             rule = f"{subject}.{name}"
@@ -198,10 +203,10 @@ def _subjects() -> tuple[str, ...]:
 def _build(document: _Document) -> Profile:
     """The profile of *document*, on top of all that it extends."""
     chain = tuple(_chain(document))
-    effective: dict[str, tuple[Table, str]] = {}
+    effective: dict[str, tuple[Table, _Document]] = {}
     for each in reversed(chain):
         for rule, table in each.tables.items():
-            _merge(effective, rule, table, each.head.id)
+            _merge(effective, rule, table, each)
     head = document.head
     ordered = {rule: effective[rule] for rule in RULES if rule in effective}
     return Profile(
@@ -225,7 +230,7 @@ def _chain(document: _Document) -> Iterator[_Document]:
         if key in seen:
             raise ProfileError(
                 "{where}: extends itself by way of {way}; take one `extends` out",
-                where=_place(document.head.id),
+                where=_place(document.name),
                 way=" -> ".join([*seen, key]),
             )
         seen.append(key)
@@ -241,25 +246,27 @@ def _base(document: _Document, base: str) -> _Document:
         if document.path is None:
             raise ProfileError(
                 "{where}: extends: a shipped profile extends one; name one without .toml",
-                where=_place(document.head.id),
+                where=_place(document.name),
             )
         return _own(document.path.parent / base)
     try:
         return _packaged(base)
     except ProfileError as error:
         raise ProfileError(
-            "{where}: extends: {error}", where=_place(document.head.id), error=error
+            "{where}: extends: {error}", where=_place(document.name), error=error
         ) from error
 
 
-def _merge(effective: dict[str, tuple[Table, str]], rule: str, table: Table, origin: str) -> None:
+def _merge(
+    effective: dict[str, tuple[Table, _Document]], rule: str, table: Table, origin: _Document
+) -> None:
     """Put one table over the one extended.
 
     A table that states a basis stands for itself: nothing of the one below shines through but its
     severity, so that no value is printed with the source of another. One without can only change
     the severity, or remove the rule.
     """
-    where = _place(origin, rule)
+    where = _place(origin.name, rule)
     below = effective.get(rule)
     if "remove" in table:
         if table != {"remove": True}:
@@ -284,6 +291,7 @@ def _merge(effective: dict[str, tuple[Table, str]], rule: str, table: Table, ori
             basis='basis = { source = "…", grade = "…" }',
         )
     else:
+        _checked(_Weight, table, where, "option")
         effective[rule] = (below[0] | table, below[1])
 
 
@@ -296,6 +304,13 @@ def _digest(tables: Mapping[str, Table]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Weight:
+    """What a table may change without a basis."""
+
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
 class _Frame:
     """What every table has, whatever its rule."""
 
@@ -304,8 +319,8 @@ class _Frame:
     open: tuple[OpenBlock, ...] = ()
 
 
-def _setting(name: str, table: Table, origin: str) -> Setting:
-    rule, where = RULES[name], _place(origin, name)
+def _setting(name: str, table: Table, origin: _Document) -> Setting:
+    rule, where = RULES[name], _place(origin.name, name)
     common = {f.name for f in fields(_Frame)}
     frame: _Frame = _checked(
         _Frame, {k: v for k, v in table.items() if k in common}, where, "option"
@@ -318,7 +333,7 @@ def _setting(name: str, table: Table, origin: str) -> Setting:
             options=sorted(options),
         )
     want = _want(rule, options, frame.open, where) if rule.wants else None
-    return Setting(rule, want, frame.severity, frame.basis, frame.open, origin)
+    return Setting(rule, want, frame.severity, frame.basis, frame.open, origin.head.id)
 
 
 def _want(rule: Rule[Any], options: Table, blocks: tuple[OpenBlock, ...], where: Phrase) -> object:

@@ -123,3 +123,9 @@ def test_a_second_certificate_that_was_not_looked_at_is_no_difference() -> None:
     assert certificate
     first = good_look(address=ONE, certificate=two)
     assert compared(good_look(address=OTHER, certificate=one), first) is OPEN
+
+
+def test_half_of_the_addresses_are_not_all() -> None:
+    looks = (good_look(address=ONE), good_look(address=OTHER))
+    assert verdict(rules.agreement(compare(looks))) is not OPEN
+    assert verdict(rules.agreement(compare(looks, family=4))) is OPEN

@@ -109,7 +109,7 @@ def scan(
         checklists=tuple(lists),
         subjects=_subjects(only, pipeline.SUBJECTS),
         family=family or 0,
-        sni=sni,
+        sni=_server_name(sni) if sni else None,
         resolve=dict(_override(text) for text in resolve),
         identity=(
             live.identity(read(client_cert), read(client_key))
@@ -183,6 +183,15 @@ def _authorities(path: str) -> bytes:
             "--ca-file {file}: no certificate in PEM form; give one", file=path
         ) from None
     return data
+
+
+def _server_name(text: str) -> str:
+    from tlscheck import targets
+
+    try:
+        return targets.server_name(text)
+    except TargetError as error:
+        raise TargetError("--sni: {error}", error=error) from error
 
 
 def _override(text: str) -> tuple[tuple[str, int], str]:

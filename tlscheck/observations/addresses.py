@@ -32,9 +32,11 @@ class AddressesObservation(Observation):
     """Matters that could not be compared whole."""
     unseen: tuple[str, ...] = ()
     """Addresses at which TLS was not seen."""
+    family: int = 0
+    """4 or 6 where only addresses of that family were looked at."""
 
 
-def compare(looks: Sequence[Look]) -> AddressesObservation:
+def compare(looks: Sequence[Look], family: int = 0) -> AddressesObservation:
     """The differences between *looks* at several addresses of one name and port."""
     places = {look.target.target.address: look for look in looks if look.target.target}
     seen = {
@@ -56,6 +58,7 @@ def compare(looks: Sequence[Look]) -> AddressesObservation:
         differences=tuple(difference for difference, _ in found if difference),
         open=tuple(matter for _, matter in found if matter),
         unseen=tuple(a for a in places if a not in seen),
+        family=family,
     )
 
 

@@ -298,11 +298,16 @@ def looked_at(report: Report, lang: str) -> tuple[tuple[str, str], ...]:
     scan, standpoint, profile = report.scan, report.scan.standpoint, report.profile
     separator = "、" if lang == "ja" else ", "
     not_known = _("not known")
+    families = {
+        4: [(_("Addresses looked at"), _("IPv4 only"))],
+        6: [(_("Addresses looked at"), _("IPv6 only"))],
+    }
     return (
         (_("Time of the look"), moment(scan.at, lang)),
         (_("Looked from"), separator.join(map(visible, standpoint.addresses)) or not_known),
         (_("Name server used"), visible(standpoint.resolver) or not_known),
         (_("Looked at"), separator.join(word(SUBJECTS, s, lang) for s in scan.subjects)),
+        *families.get(standpoint.family, ()),
         (_("Profile"), f"{visible(profile.id)}: {said(profile.title, lang)}"),
         (_("Checklists"), separator.join(said(c.title, lang) for c in report.checklists) or "-"),
         (

@@ -25,5 +25,12 @@ def agreement(seen: AddressesObservation) -> Problems:
             )
     for matter in seen.open:
         yield Open("open", "{matter}: not settled at every address", matter=matter)
+    if seen.family:
+        yield Open(
+            "family",
+            "only IPv{family} addresses were looked at",
+            cause="not_asked",
+            family=seen.family,
+        )
     for address in seen.unseen:
         yield Open("unseen", "TLS was not seen at {address}", cause="missed", address=address)

@@ -115,7 +115,9 @@ class Zone:
     name_servers: tuple[NameServer, ...] = ()
     servers: tuple[Server, ...] = ()
     unasked: int = 0
-    """How many more addresses its name servers have, which were too many to ask."""
+    """How many more addresses its name servers have: too many to ask, or of a family that was not
+    to be asked.
+    """
     soa: Soa | None = None
     security: Security = field(default_factory=Security)
     denial: State = State.UNKNOWN

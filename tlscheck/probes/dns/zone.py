@@ -70,31 +70,30 @@ class ZoneLook:
             self.walk.cuts[name] = cut
             listed = sorted(record.target for record in first.rrset)
         servers = await self._hosts(listed, referrals)
-        places = self._places(servers)
-        cut.servers = places[:MOST_SERVERS] or cut.servers
+        first_ones = self._askable(_places(servers))[:MOST_SERVERS]
+        cut.servers = first_ones or cut.servers
         trust, seen, wild, nsec3 = await asyncio.gather(
             self.means.trust(cut, self.at),
-            self._servers(cut, places[:MOST_SERVERS]),
+            self._servers(cut, first_ones),
             self._wild(),
             self.walk.ask(cut, name, _NSEC3PARAM),
         )
         servers = await self._with_the_childs(servers, [server for server, _ in seen])
-        more = [place for place in self._places(servers) if place not in places]
-        left = MOST_SERVERS - len(seen)
-        seen += await self._servers(cut, more[:left])
+        places = _places(servers)
+        more = [place for place in self._askable(places) if place not in first_ones]
+        seen += await self._servers(cut, more[: MOST_SERVERS - len(seen)])
         zone = await asyncio.to_thread(self._told, cut, servers, seen, trust, nsec3)
         return replace(
             zone,
-            unasked=len(places) + len(more) - len(seen),
+            unasked=len(places) - len(seen),
             wildcard=_is_wild(wild),
             wildcard_target=next((text_of(f.aliases[0][1]) for f in wild if f.aliases), ""),
             denial=await asyncio.to_thread(_denial, wild[0], cut, trust, self.at),
         )
 
-    def _places(self, servers: Sequence[NameServer]) -> list[tuple[str, str]]:
-        """Names and addresses, those that may be asked."""
-        all_of_them = ((s.name, a) for s in servers for a in (*s.addresses, *s.glue))
-        return [each for each in dict.fromkeys(all_of_them) if self.walk.servers.asks(each[1])]
+    def _askable(self, places: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those at addresses of a family that is to be asked."""
+        return [place for place in places if self.walk.servers.asks(place[1])]
 
     async def _servers(
         self, cut: Cut, places: Sequence[tuple[str, str]]
@@ -283,6 +282,11 @@ class ZoneLook:
             return State.REFUSED if canary.message is not None else State.UNKNOWN
         handed = reply.message.rcode() == dns.rcode.NOERROR and bool(reply.message.answer)
         return State.ACCEPTED if handed else State.REFUSED
+
+
+def _places(servers: Sequence[NameServer]) -> list[tuple[str, str]]:
+    """The servers' names, each with each of its addresses."""
+    return list(dict.fromkeys((s.name, a) for s in servers for a in (*s.addresses, *s.glue)))
 
 
 def _is_wild(found: Sequence[Found]) -> State:
