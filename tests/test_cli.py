@@ -82,7 +82,7 @@ def saved(tmp_path: Path) -> Path:
 # -- Mistakes -----------------------------------------------------------------------------------
 
 MISTAKES = {
-    ("scan", "localhost", "--sni", "a b"): "--sni: ",
+    ("scan", "localhost", "--sni", "a b"): "(--sni): ",
     ("scan",): "no target",
     ("scan", "ftp//:x"): "ftp//:x",
     ("scan", "host:99999"): "99999",

@@ -135,7 +135,7 @@ BROKEN: dict[str, dict[str, set[str]]] = {
     },
     "www.inside6.jp": {"dns.public-addresses": {"private"}},
     "anyone.jp": {"dns.spf": {"everybody"}},
-    "www.aged.jp": {"dns.dnssec": {"expired"}},
+    "www.aged.jp": {"dns.dnssec": {"expired"}, "dns.signature-lifetime": {"soon"}},
     "older.jp": {"dns.same-serial": {"serial"}},
     "dying.jp": {"registration.deletion": {"deletion"}},
     "nothing.jp": {
@@ -165,6 +165,15 @@ def test_advice_is_given_too(inside: World, name: str) -> None:
     scan = inside.scan(name)
     assert [f["rule"] for f in scan["findings"] if f["verdict"] == "fail"] == ["dns.wildcard"]
     assert scan["exit"] == 0
+
+
+@pytest.mark.parametrize(("name", "standing"), [("signed", "secure"), ("plain", "insecure")])
+def test_a_zone_between_that_the_servers_above_hold_too(
+    inside: World, name: str, standing: str
+) -> None:
+    zone = inside.zone(f"{name}.co.uk")
+    assert (zone["parent"], zone["security"]["standing"]) == ("co.uk", standing)
+    assert not {rule for rule in inside.found(f"{name}.co.uk") if rule.startswith("dns.")}
 
 
 _UNBOUND = """

@@ -175,10 +175,10 @@ def test_a_mistake_in_a_profile_below_is_said_whole(tmp_path: Path) -> None:
         profile.load(str(own))
     ja = caught.value.said("ja")
     assert ja.startswith(
-        "プロファイル own：extends：プロファイル 'basline' はありません（baseline の誤り"
+        f"プロファイル {own}：extends：プロファイル 'basline' はありません（baseline の誤り"
     )
     assert str(caught.value).startswith(
-        "profile own: extends: there is no profile 'basline'; did you"
+        f"profile {own}: extends: there is no profile 'basline'; did you"
     )
 
 

@@ -120,6 +120,8 @@ def zones() -> list[Made]:
         Made("hosted.jp", both, own.replace("@ NS ns2\n", "@ NS ns.hosting.net.\n")),
         Made("dying.jp", both, own),
         Made("clinic.co.jp", both, own),
+        Made("signed.co.uk", both, own),
+        Made("plain.co.uk", both, own, signed=False),
         Made("hosting.net", both, soa() + TWO_SERVERS + CAREFUL + f"ns A {TWO}\n"),
         Made("silent.net", "", soa() + f"@ NS ns1\nns1 A {MUTE}\n", signed=False),
         Made("senders.jp", both, own.replace("spf1 ", "spf1 include:_spf.silent.net ")),
@@ -220,6 +222,15 @@ def build(folder: Path) -> tuple[list[Made], str]:
             + "".join(delegation(c) for c in children if c.name.endswith(".net")),
         ),
     ]
+    # One server holds both, as Nominet's do, and so never refers to the lower one.
+    below, own = (
+        Made("co.uk", NET, soa() + f"@ NS ns1\nns1 A {NET}\n"),
+        Made("uk", NET, soa() + f"@ NS ns1\nns1 A {NET}\n"),
+    )
+    below.text += "".join(delegation(c) for c in children if c.name.endswith(".co.uk"))
+    write(folder, below, sign(below, "$TTL 3600\n" + below.text))
+    own.text += delegation(below)
+    tlds += [own]
     for made in tlds:
         write(folder, made, sign(made, "$TTL 3600\n" + made.text))
     root = Made(
@@ -229,7 +240,7 @@ def build(folder: Path) -> tuple[list[Made], str]:
         f"a.root. A {ROOT}\n" + "".join(delegation(t) for t in tlds),
     )
     write(folder, root, sign(root, "$TTL 3600\n" + root.text))
-    return [*children, *tlds, root], root.ds[0]
+    return [*children, below, *tlds, root], root.ds[0]
 
 
 def write(folder: Path, made: Made, zone: dns.zone.Zone) -> None:
@@ -323,6 +334,7 @@ def serve_names(folder: Path, all_zones: list[Made], anchor: str) -> list[subpro
     nsd.write_text(
         f'server:\n ip-address: {TWO}\n pidfile: ""\n zonesdir: "{folder}"\n username: ""\n'
         f' logfile: "{folder}/nsd.log"\n xfrdfile: ""\n zonelistfile: "{folder}/zone.list"\n'
+        f' database: "{folder}/nsd.db"\n'
         f' xfrdir: "{folder}"\n server-count: 1\nremote-control:\n control-enable: no\n'
         + "".join(
             f'zone:\n name: "{made.name}"\n zonefile: "{folder / made.file}"\n'

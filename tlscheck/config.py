@@ -143,7 +143,7 @@ def place(text: str, port: int) -> tuple[str, int] | None:
     address = (found[1] or found[3]) if found else text
     number = int((found[2] or found[4]) or port) if found else port
     try:
-        return str(ipaddress.ip_address(address)), number
+        return (str(ipaddress.ip_address(address)), number) if 0 < number < 65536 else None
     except ValueError:
         return None
 

@@ -20,7 +20,8 @@ from tlscheck.observations.dns import mail
         (["v=spf1 include:_spf.Example.com. redirect=other.jp"], "", 2,
          ("_spf.example.com", "other.jp")),
         (["v=spf1 redirect=other.jp -all"], "-all", 1, ("other.jp",)),
-        (["v=spf1 exists:%{i}.example.jp -all"], "-all", 1, ()),
+        (["v=spf1 exists:%{i}._spf.%{d2}.example.jp -all"], "-all", 1, ("*.example.jp",)),
+        (["v=spf1 exists:%{i}.%{d} -all"], "-all", 1, ()),
         (["other", "v=spf10 -all"], "", 0, ()),
     ],
 )  # fmt: skip
@@ -31,7 +32,14 @@ def test_spf(texts: list[str], rest: str, lookups: int, hosts: tuple[str, ...]) 
 
 def test_a_term_that_is_none() -> None:
     assert mail.spf_terms(["v=spf1 ipv4:192.0.2.1 -all"]).error == "ipv4:192.0.2.1"
-    assert mail.spf_terms(["v=spf1 include -all"]).error == "include"
+    for term in (
+        "include",
+        "include:a..jp",
+        "a:" + "x" * 64 + ".jp",
+        "mx:a\\256.jp",
+        "a:\u3042.jp",
+    ):
+        assert mail.spf_terms([f"v=spf1 {term} -all"]).error == term
     assert len(mail.spf_terms(["v=spf1 -all", "v=spf1 ~all"]).records) == 2
 
 
@@ -100,6 +108,28 @@ def test_dmarc() -> None:
     assert above
     assert above.policy == "reject"
     assert mail.dmarc("example.jp", ["v=DMARC2; p=none"], of_parent=False) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "policy", "below", "testing"),
+    [
+        ("v=DMARC1; p=reject", "reject", "", False),
+        ("v=DMARC1; p=none; p=reject", "", "", False),
+        ("v=DMARC1; p=reject; sp=none", "reject", "none", False),
+        ("v=DMARC1; p=quarantine; np=none", "quarantine", "none", False),
+        ("v=DMARC1; p=quarantine; sp=reject", "quarantine", "", False),
+        ("v=DMARC1; p=none; sp=none", "none", "", False),
+        ("v=DMARC1; p=reject; pct=0", "reject", "", True),
+    ],
+)
+def test_what_weakens_dmarc(text: str, policy: str, below: str, testing: bool) -> None:
+    found = mail.dmarc("example.jp", [text], of_parent=False)
+    assert found
+    assert (found.policy, found.below, found.testing) == (policy, below, testing)
+
+
+def test_what_a_macro_makes_is_not_seen() -> None:
+    assert read(own="v=spf1 include:%{d}.a.jp -all").unseen == ("*.a.jp",)
 
 
 def test_mta_sts() -> None:

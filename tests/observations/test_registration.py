@@ -177,7 +177,23 @@ def test_half_of_the_locks_of_a_general_use_name_are_not_enough() -> None:
     half = GENERAL.replace("[ロック状態]                    DomainTransferLocked\n", "")
     assert jprs(half, "sakura-clinic.jp").locked(Lock.TRANSFER) is R
     registry = GENERAL.replace("DomainTransferLocked", "RegistryLocked")
-    assert jprs(registry, "sakura-clinic.jp").locked(Lock.UPDATE) is A
+    for lock in Lock:
+        assert jprs(registry, "sakura-clinic.jp").locked(lock) is U
+
+
+def test_two_locks_on_one_line_are_two() -> None:
+    two = GENERAL.replace("DomainTransferLocked\n", "DomainTransferLocked, AgentChangeLocked\n")
+    assert jprs(two, "sakura-clinic.jp").locks == ("DomainTransferLocked", "AgentChangeLocked")
+
+
+def test_every_status_counts() -> None:
+    two = GENERAL.replace("Active\n", "Active\n[状態]                          To be deleted\n")
+    assert jprs(two, "sakura-clinic.jp").statuses == ("Active", "To be deleted")
+
+
+def test_words_of_epp_in_rdap_are_read_as_those_of_rdap() -> None:
+    body = b'{"objectClassName": "domain", "ldhName": "a.com", "status": ["pendingDelete"]}'
+    assert from_rdap(body, "a.com", "x", AT).statuses == ("pending delete",)
 
 
 @pytest.mark.parametrize("text", [GENERAL, ENGLISH])

@@ -78,7 +78,20 @@ CHANGES: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     (JP | {"layout": Layout.ATTRIBUTE_TYPE, "statuses": ("Deleted",)}, {"deletion": ["deletion"]}),
     (JP | {"layout": Layout.ATTRIBUTE_TYPE, "statuses": ("Registered",)},
      {"in-service": ["status"]}),
-    (JP | {"statuses": ("Something",)}, {"in-service": ["status-not-known?"]}),
+    (JP | {"statuses": ("to be suspended",)}, {"deletion": ["deletion"]}),
+    (JP | {"statuses": ("Active", "To be deleted")}, {"deletion": ["deletion"]}),
+    (JP | {"statuses": ("Active (Transferring)",)}, {
+        rule: ["status-not-known?"] for rule in ("deletion", "in-service", "transfer")
+    }),
+    ({"statuses": (*GOOD.record.statuses, "zapped by court")}, {
+        rule: ["status-not-known?"] for rule in ("deletion", "in-service", "transfer")
+    }),
+    ({"statuses": (*GOOD.record.statuses, "obscured")}, {"in-service": ["status-open?"]}),
+    (JP | {"locks": ("None",)},
+     {"transfer-lock": ["lock-not-known?"],
+      "change-locks": ["lock-not-known?", "lock-not-known?"]}),
+    (JP | {"locks": ("AgentChangeLocked", "DomainTransferLocked", "RegistryLocked")},
+     {"change-locks": ["lock-not-known?", "lock-not-known?"]}),
     (JP | {"locks": ()}, {"transfer-lock": ["no-transfer-lock"]}),
     (JP | {"locks": ("AgentChangeLocked",)}, {"transfer-lock": ["no-transfer-lock"]}),
     (JP | {"expires": days(-2)}, {}),

@@ -276,6 +276,8 @@ ROWS: list[tuple[Rule[Any], TlsObservation, Verdict]] = [
     (rules.client_certificate, one(client_certificate=ClientCertificate()), OPEN),
     (rules.equal_nodes, one(), PASS),
     (rules.equal_nodes, one(contradictions=("version",)), FAIL),
+    (rules.compression, one(contradictions=("version",)), OPEN),
+    (rules.extended_master_secret, one(contradictions=("version",)), OPEN),
 ]
 
 

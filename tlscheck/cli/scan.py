@@ -191,7 +191,7 @@ def _server_name(text: str) -> str:
     try:
         return targets.server_name(text)
     except TargetError as error:
-        raise TargetError("--sni: {error}", error=error) from error
+        raise TargetError("server name (--sni): {error}", error=error) from error
 
 
 def _override(text: str) -> tuple[tuple[str, int], str]:

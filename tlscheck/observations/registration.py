@@ -20,6 +20,32 @@ MOST_VALUES = 32
 """How many name servers, statuses or events of a record are kept."""
 
 
+STATUSES = frozenset(
+    """
+    validated|renew prohibited|update prohibited|transfer prohibited|delete prohibited|proxy|private
+    removed|obscured|associated|active|inactive|locked|pending create|pending renew|pending transfer
+    pending update|pending delete|add period|auto renew period|client delete prohibited|client hold
+    client renew prohibited|client transfer prohibited|client update prohibited|pending restore
+    redemption period|renew period|server delete prohibited|server renew prohibited
+    server transfer prohibited|server update prohibited|server hold|transfer period|administrative
+    reserved|ok|linked|registered
+    connected|hold|suspended|to be suspended|deleted|to be deleted|renamed|user-reserved
+    advance-registered|negotiated
+    """.replace("\n", "|")
+    .replace("    ", "")
+    .split("|")
+) - {""}
+"""The status words that are known, in lower case: RDAP's (IANA's RDAP JSON values; ``ok`` and
+``linked`` are EPP's), and JPRS's.
+"""
+JPRS_LOCKS = frozenset({"AgentChangeLocked", "DomainTransferLocked"})
+
+
+def is_known(status: str) -> bool:
+    """Whether it is known what a status word means."""
+    return status.casefold() in STATUSES
+
+
 class Layout(StrEnum):
     """How a registry states its records, and what its dates and locks mean."""
 
@@ -98,13 +124,14 @@ class Record:
 
     def _locked_at_jprs(self, lock: Lock) -> State:
         # An attribute-type name is locked by AgentChangeLocked alone: no sample has more.
-        both = {"AgentChangeLocked", "DomainTransferLocked"}
-        needed = {"AgentChangeLocked"} if self.layout is Layout.ATTRIBUTE_TYPE else both
-        other = bool(set(self.locks) - both)
-        if lock is Lock.TRANSFER:
-            return State.ACCEPTED if other or needed <= set(self.locks) else State.REFUSED
-        # JPRS has no lock of these but its registry lock, and how that is shown is not published.
-        return State.ACCEPTED if other else State.UNKNOWN
+        agent = {"AgentChangeLocked"}
+        needed = agent if self.layout is Layout.ATTRIBUTE_TYPE else JPRS_LOCKS
+        if lock is Lock.TRANSFER and needed <= set(self.locks):
+            return State.ACCEPTED
+        # JPRS has no other lock but its registry lock, and how that is shown is not published: a
+        # word that is not known may be that, or say that there is none.
+        unknown = lock is not Lock.TRANSFER or set(self.locks) - JPRS_LOCKS
+        return State.UNKNOWN if unknown else State.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +198,7 @@ def from_rdap(
         server=server,
         asked=asked,
         layout=Layout.RDAP,
-        statuses=_some(_words(answer.get("status"))),
+        statuses=_some(_status(word) for word in _words(answer.get("status"))),
         registrar=_vcard(registrar, "fn") or _text(registrar.get("handle")),
         registrar_id=_iana_id(registrar),
         holder=tuple(filter(None, (_vcard(holder, "org"),))),
@@ -286,6 +313,7 @@ _JPRS: Mapping[str, str] = {
 }
 """What JPRS's labels stand for; what is not here is not kept."""
 
+_SEVERAL = re.compile(r"[\s,、]+")
 _STATE = re.compile(r"(.*?)\s*\((\d{4}/\d\d/\d\d)\)")
 
 
@@ -306,10 +334,11 @@ def from_jprs(
         raise UnreadableError("no record of the domain asked for")
     if "updated" not in values:  # it stands last in either layout
         raise UnreadableError("cut off before its end")
-    if not (status := _first(values, "status")):
+    if not (states := [status for status in values.get("status", ()) if status]):
         raise UnreadableError("no status")
-    split = _STATE.fullmatch(status)
-    word, until = (split[1], split[2]) if split else (status, _first(values, "expires"))
+    split = [_STATE.fullmatch(status) for status in states]
+    words = [found[1] if found else state for found, state in zip(split, states, strict=True)]
+    until = split[0][2] if split[0] else _first(values, "expires")
     general = "expires" in values
     kept = "\n".join(f"[{entry.name}] {entry.value}".rstrip() for _, entry in entries)
     return Record(
@@ -317,8 +346,8 @@ def from_jprs(
         server=server,
         asked=asked,
         layout=Layout.GENERAL_USE if general else Layout.ATTRIBUTE_TYPE,
-        statuses=(word,),
-        locks=_some(filter(None, values.get("lock", ()))),
+        statuses=_some(words),
+        locks=_some(word for line in values.get("lock", ()) for word in _SEVERAL.split(line)),
         holder=_some(filter(None, values.get("holder", ()))),
         created=_day(_first(values, "created")),
         expires=_day(until),
@@ -430,11 +459,12 @@ def _list(value: object) -> list[Any]:
 
 
 def _words(value: object) -> Iterable[str]:
-    return (_text(word).lower() for word in _list(value) if _text(word))
+    return (_text(word) for word in _list(value) if _text(word))
 
 
 def _some(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(" ".join(v.split())[:300] for v in values))[:MOST_VALUES]
+    plain = (" ".join(value.split())[:300] for value in values)
+    return tuple(dict.fromkeys(filter(None, plain)))[:MOST_VALUES]
 
 
 def _lower(values: Iterable[str]) -> set[str]:

@@ -78,14 +78,16 @@ class NameServers:
         tcp: bool = False,
         recursion: bool = False,
         edns: int | None = 0,
+        anyway: bool = False,
     ) -> Reply:
         """The answer of the server at *address*; over TCP too where UDP was too small for it.
 
-        A server that never answered over UDP is not asked that way again.
+        A server that never answered over UDP is not asked that way again, but *anyway*: it may be
+        silent about a type.
         """
         if not self.asks(address):
             return Reply(None, Reason.NOT_ASKED)
-        if not tcp and address in self._dead:
+        if not tcp and not anyway and address in self._dead:
             return Reply(None, self._dead[address])
         question = _question(name, rdtype, recursion=recursion, edns=edns)
         reply = await self._twice(address, question, tcp=tcp)
@@ -94,6 +96,7 @@ class NameServers:
                 self._dead[address] = reply.trouble
             return reply
         self._heard.add(address)
+        self._dead.pop(address, None)
         if not tcp and reply.message.flags & dns.flags.TC:
             return await self._twice(address, question, tcp=True)
         return reply

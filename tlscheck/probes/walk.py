@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import dns.flags
@@ -72,6 +72,8 @@ class Found:
     rrset: dns.rrset.RRset | None = None
     name: dns.name.Name = dns.name.root
     """The last of the aliases' names, or the one asked for."""
+    passed: tuple[dns.message.Message, ...] = ()
+    """All answers on the way there."""
 
     @property
     def nonexistent(self) -> bool:
@@ -113,11 +115,13 @@ class Walk:
         self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, depth: int
     ) -> Found:
         aliases: list[tuple[dns.name.Name, dns.name.Name]] = []
+        passed: list[dns.message.Message] = []
         at = name
         while True:
             cut, message = await self._authority(at, rdtype, depth)
             if message is None:
-                return Found(cut, None, tuple(aliases), None, at)
+                return Found(cut, None, tuple(aliases), None, at, tuple(passed))
+            passed.append(message)
             while rdtype != CNAME and (alias := _get(message, at, CNAME)) is not None:
                 onward = alias[0].target
                 aliases.append((at, onward))
@@ -127,7 +131,8 @@ class Walk:
                 if not at.is_subdomain(cut.name) or not _speaks_of(message, at):
                     break
             else:
-                return Found(cut, message, tuple(aliases), _get(message, at, rdtype), at)
+                rrset = _get(message, at, rdtype)
+                return Found(cut, message, tuple(aliases), rrset, at, tuple(passed))
             if len({owner for owner, _ in aliases}) < len(aliases):
                 return Found(cut, None, tuple(aliases), None, at)
 
@@ -145,7 +150,7 @@ class Walk:
                 return cut, message
             if rdtype == dns.rdatatype.DS and child == name:
                 return cut, message  # the referral itself says what there is
-            cut = self._enter(child, cut, message)
+            cut = await self._enter(child, cut, message)
         return cut, None
 
     def closest(self, name: dns.name.Name, *, above: bool = False) -> Cut:
@@ -155,10 +160,36 @@ class Walk:
             at = at.parent()
         return self.cuts[at]
 
-    def _enter(self, name: dns.name.Name, parent: Cut, referral: dns.message.Message) -> Cut:
+    async def _enter(self, name: dns.name.Name, above: Cut, referral: dns.message.Message) -> Cut:
+        """The zone *name*, to which a server of the zone *above* refers."""
         if name not in self.cuts:
-            self.cuts[name] = Cut(name, parent, glue(referral, parent.name), referral)
+            parent = await self.around(name.parent(), above)
+            new = Cut(name, parent, glue(referral, parent.name), referral)
+            self.cuts.setdefault(name, new)
         return self.cuts[name]
+
+    async def around(self, name: dns.name.Name, above: Cut) -> Cut:
+        """The zone that *name* is in, at *above* or between the two: the servers of a zone that
+        hold one below it as well never refer to that.
+        """
+        between = [name]
+        while len(between[-1]) > len(above.name) + 1:
+            between.append(between[-1].parent())
+        cut = above
+        for each in reversed(between):
+            if each == above.name or each in self.cuts:
+                cut = self.cuts.get(each, above)
+                continue
+            message = await self.ask(cut, each, SOA)
+            if message is not None and _get(message, each, SOA) is not None:
+                new = Cut(each, cut, list(cut.servers), cut.referral)
+                cut = self.cuts.setdefault(each, new)
+        return cut
+
+    def found(self) -> Iterator[tuple[dns.name.Name, Found]]:
+        """All that was found so far, by the names asked for."""
+        for (name, _), found in self._known.items():
+            yield name, found
 
     async def addresses(self, name: dns.name.Name, depth: int = 0) -> tuple[str, ...]:
         """All addresses of *name*, IPv4 first."""
@@ -283,4 +314,4 @@ def _speaks_of(message: dns.message.Message, name: dns.name.Name) -> bool:
 def texts(rrset: dns.rrset.RRset | None) -> Iterable[str]:
     """The strings of TXT records, each record's put together."""
     for record in rrset or ():
-        yield b"".join(record.strings).decode("utf-8", "replace")[:2000]
+        yield b"".join(record.strings).decode("utf-8", "replace")

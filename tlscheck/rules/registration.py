@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 
 from tlscheck.model import Evidence, Note, Open, Problem, State, Value
 from tlscheck.observations.registration import (
+    JPRS_LOCKS,
     JST,
     Declared,
     Lock,
     Record,
     RegistrationObservation,
+    is_known,
 )
 from tlscheck.rules.core import NotApplicable, Problems, rule
 
@@ -86,7 +88,7 @@ def deletion(seen: RegistrationObservation, want: Statuses) -> Problems:
     record = _registered(seen)
     yield from _stated(record)
     for word in record.statuses:
-        if word in want.bad:
+        if _among(word, want.bad):
             yield Problem("deletion", "status of {domain}: {status}", **_of(record, word))
 
 
@@ -100,20 +102,32 @@ def in_service(seen: RegistrationObservation, want: Statuses) -> Problems:
     record = _registered(seen)
     yield from _stated(record)
     for word in record.statuses:
-        if word in want.bad:
+        if _among(word, want.bad):
             yield Problem("status", "status of {domain}: {status}", **_of(record, word))
-        elif word not in want.good:
+        elif is_known(word) and not _among(word, want.good):
             yield Open(
-                "status-not-known",
-                "status of {domain}: {status}, whose meaning is not known",
-                cause="open_question",
+                "status-open",
+                "status of {domain}: {status}; whether that is in service is not known",
                 **_of(record, word),
             )
 
 
 def _stated(record: Record) -> Iterator[Evidence]:
+    """What stays open for want of status words, or of their meaning."""
     if not record.statuses:
         yield Open("no-status", "the registry states no status of {domain}", domain=record.domain)
+    for word in record.statuses:
+        if not is_known(word):
+            yield Open(
+                "status-not-known",
+                "status of {domain}: {status}, whose meaning is not known",
+                **_of(record, word),
+            )
+
+
+def _among(word: str, words: Iterable[str]) -> bool:
+    """Whether a status word is one of *words*, in whatever case it is written."""
+    return word.casefold() in {other.casefold() for other in words}
 
 
 def _of(record: Record, status: str) -> dict[str, str]:
@@ -171,9 +185,7 @@ def transfer_lock(seen: RegistrationObservation) -> Problems:
             locks=(record.locks if record.at_jprs else record.statuses) or ("-",),
         )
     elif state is State.UNKNOWN:
-        yield Open(
-            "locks", "the registry does not tell the locks of {domain}", domain=record.domain
-        )
+        yield _locks_unseen(record)
     else:
         yield Note(
             "locked",
@@ -181,6 +193,17 @@ def transfer_lock(seen: RegistrationObservation) -> Problems:
             domain=record.domain,
             locks=record.locks or tuple(s for s in record.statuses if s.endswith(" prohibited")),
         )
+
+
+def _locks_unseen(record: Record) -> Open:
+    if record.locks:
+        return Open(
+            "lock-not-known",
+            "locks of {domain}: {locks}, whose meaning is not known",
+            domain=record.domain,
+            locks=record.locks,
+        )
+    return Open("locks", "the registry does not tell the locks of {domain}", domain=record.domain)
 
 
 @rule("RFC 5731, section 2.3")
@@ -193,7 +216,7 @@ def change_locks(seen: RegistrationObservation) -> Problems:
     """
     record = _registered(seen)
     states = {lock: record.locked(lock) for lock in (Lock.DELETE, Lock.UPDATE)}
-    if record.at_jprs and State.ACCEPTED not in states.values():
+    if record.at_jprs and JPRS_LOCKS.issuperset(record.locks):
         raise NotApplicable("jprs", "JPRS shows no locks of this kind")
     for lock, state in states.items():
         if state is State.REFUSED:
@@ -201,9 +224,7 @@ def change_locks(seen: RegistrationObservation) -> Problems:
                 f"no-{lock}-lock", "{domain}: {lock} is missing", domain=record.domain, lock=lock
             )
         elif state is State.UNKNOWN:
-            yield Open(
-                "locks", "the registry does not tell the locks of {domain}", domain=record.domain
-            )
+            yield _locks_unseen(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +250,11 @@ def transfer(seen: RegistrationObservation, want: Moves) -> Problems:
     record = _registered(seen)
     yield from _stated(record)
     for word in record.statuses:
-        if word in want.pending:
+        if _among(word, want.pending):
             yield Problem(
                 "pending", "a transfer of {domain} is going on: {status}", **_of(record, word)
             )
-        elif word in want.recent:
+        elif _among(word, want.recent):
             yield Problem(
                 "recent", "a transfer of {domain} is just over: {status}", **_of(record, word)
             )

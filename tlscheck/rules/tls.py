@@ -330,7 +330,7 @@ def compression(seen: TlsObservation) -> Problems:
     Compression lets an attacker guess cookies from lengths (CRIME). Switch it off (SSLCompression
     off in Apache); current libraries no longer have it.
     """
-    yield from _unwanted(seen.compression, "TLS compression is on", "TLS compression")
+    yield from _unwanted(seen, seen.compression, "TLS compression is on", "TLS compression")
 
 
 @rule("RFC 5746", "RFC 9325, section 3.5")
@@ -340,7 +340,7 @@ def secure_renegotiation(seen: TlsObservation) -> Problems:
     Without RFC 5746 an attacker can put words before a client's own. Update the TLS library.
     """
     yield from _wanted(
-        seen.secure_renegotiation, "RFC 5746 is not supported", "secure renegotiation"
+        seen, seen.secure_renegotiation, "RFC 5746 is not supported", "secure renegotiation"
     )
 
 
@@ -352,6 +352,7 @@ def extended_master_secret(seen: TlsObservation) -> Problems:
     library.
     """
     yield from _wanted(
+        seen,
         seen.extended_master_secret,
         "the extended master secret is not supported",
         "the extended master secret",
@@ -373,7 +374,9 @@ def encrypt_then_mac(seen: TlsObservation) -> Problems:
             raise NotApplicable("no-cbc", "no suite in CBC mode is accepted")
         yield from doubts
         return
-    yield from _wanted(seen.encrypt_then_mac, "CBC without encrypt-then-MAC", "encrypt-then-MAC")
+    yield from _wanted(
+        seen, seen.encrypt_then_mac, "CBC without encrypt-then-MAC", "encrypt-then-MAC"
+    )
 
 
 @rule("RFC 7507")
@@ -387,7 +390,9 @@ def fallback_scsv(seen: TlsObservation) -> Problems:
     unknown = [v for v, state in _states(seen) if state is State.UNKNOWN]
     if len(accepted) < 2 and not unknown:
         raise NotApplicable("one-version", "only one version is offered")
-    yield from _wanted(seen.fallback_scsv, "TLS_FALLBACK_SCSV is not honoured", "TLS_FALLBACK_SCSV")
+    yield from _wanted(
+        seen, seen.fallback_scsv, "TLS_FALLBACK_SCSV is not honoured", "TLS_FALLBACK_SCSV"
+    )
 
 
 @rule("CVE-2014-0224")
@@ -397,7 +402,10 @@ def early_ccs(seen: TlsObservation) -> Problems:
     A server that swallows it lets an attacker in the middle set weak keys. Update OpenSSL.
     """
     yield from _unwanted(
-        seen.early_ccs, "a ChangeCipherSpec is accepted before the keys exist", "CCS injection"
+        seen,
+        seen.early_ccs,
+        "a ChangeCipherSpec is accepted before the keys exist",
+        "CCS injection",
     )
 
 
@@ -411,7 +419,9 @@ def heartbleed(seen: TlsObservation) -> Problems:
     if seen.heartbeat is State.REFUSED:
         yield Note("no-heartbeat", "the heartbeat extension is not supported")
     else:
-        yield from _unwanted(_deep(seen, "heartbleed"), "Heartbleed: memory is sent", "Heartbleed")
+        yield from _unwanted(
+            seen, _deep(seen, "heartbleed"), "Heartbleed: memory is sent", "Heartbleed"
+        )
 
 
 @rule("CVE-2017-13099", "RFC 9325, section 4.1")
@@ -425,7 +435,7 @@ def robot(seen: TlsObservation) -> Problems:
         yield from _unlooked(seen, from_version=Version.TLS_1_2)
         yield Note("no-rsa", "no suite with RSA key exchange was seen to be accepted")
     else:
-        yield from _unwanted(_deep(seen, "robot"), "a ROBOT padding oracle answers", "ROBOT")
+        yield from _unwanted(seen, _deep(seen, "robot"), "a ROBOT padding oracle answers", "ROBOT")
 
 
 @rule("RFC 9325, section 3.5")
@@ -438,6 +448,7 @@ def client_renegotiation(seen: TlsObservation) -> Problems:
     if _modern_only(seen):
         raise NotApplicable("tls13", "TLS 1.3 has no renegotiation")
     yield from _unwanted(
+        seen,
         _deep(seen, "client_renegotiation"),
         "the client can make the server renegotiate",
         "client-initiated renegotiation",
@@ -452,7 +463,7 @@ def early_data(seen: TlsObservation) -> Problems:
     """
     if seen.versions.get(Version.TLS_1_3) is State.REFUSED:
         raise NotApplicable("no-tls13", "TLS 1.3 is not offered")
-    yield from _unwanted(_deep(seen, "early_data"), "early data is accepted", "early data")
+    yield from _unwanted(seen, _deep(seen, "early_data"), "early data is accepted", "early data")
 
 
 @rule("RFC 9325, section 3.4")
@@ -465,6 +476,7 @@ def session_crossing(seen: TlsObservation) -> Problems:
     if seen.deep and seen.deep.others == 0:
         raise NotApplicable("single", "the target has one name and one address only")
     yield from _unwanted(
+        seen,
         _deep(seen, "crossing"),
         "a session of one host is resumed on another",
         "session crossing between hosts",
@@ -542,6 +554,11 @@ def client_certificate(seen: TlsObservation, want: ClientCertificateWanted) -> P
         yield Open("unknown", "not settled whether a client certificate is asked for")
     elif demand not in want.demand:
         yield Problem("demand", "client certificate: {demand}", demand=demand)
+    elif seen.contradictions:
+        yield Open(
+            "nodes",
+            "a client certificate is asked for, but the servers behind the address are not alike",
+        )
     else:
         yield Note("strangers", "that certificates of strangers are refused was not tried")
 
@@ -603,17 +620,23 @@ def _unsettled_suites(seen: TlsObservation, bad: Callable[[str], bool]) -> Probl
                 )
 
 
-def _unwanted(state: State, problem: str, matter: str) -> Problems:
+def _unwanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
     if state is State.ACCEPTED:
         yield Problem("on", problem)
-    elif state is State.UNKNOWN:
-        yield Open("unsettled", "not settled: {matter}", matter=matter)
+    else:
+        yield from _unsettled(seen, state, matter)
 
 
-def _wanted(state: State, problem: str, matter: str) -> Problems:
+def _wanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
     if state is State.REFUSED:
         yield Problem("off", problem)
-    elif state is State.UNKNOWN:
+    else:
+        yield from _unsettled(seen, state, matter)
+
+
+def _unsettled(seen: TlsObservation, state: State, matter: str) -> Problems:
+    """What one connection showed says nothing of the other servers behind the address."""
+    if state is State.UNKNOWN or seen.contradictions:
         yield Open("unsettled", "not settled: {matter}", matter=matter)
 
 

@@ -25,7 +25,9 @@ class Spf:
     lookups: int = 0
     """Queries that its mechanisms cost, those of what it takes in with them."""
     hosts: tuple[str, ...] = ()
-    """The names it trusts: of ``include``, ``redirect``, ``a``, ``mx`` and ``exists``."""
+    """The names it trusts: of ``include``, ``redirect``, ``a``, ``mx`` and ``exists``. What a macro
+    makes is ``*``.
+    """
     error: str = ""
     """The first term that is none."""
     everybody: tuple[str, ...] = ()
@@ -44,11 +46,15 @@ class Dmarc:
     """The name that has it, on the walk up the tree (section 4.10)."""
     records: tuple[str, ...] = ()
     policy: str = ""
-    """``p``, or ``sp`` where the record is a parent's: ``none``, ``quarantine``, ``reject``."""
+    """``p``, or ``sp`` where the record is a parent's: ``none``, ``quarantine``, ``reject``; empty
+    where the record has a tag twice, which nobody needs to read.
+    """
     testing: bool = False
-    """``t=y``."""
+    """``t=y``, or ``pct=0`` of the older RFC 7489."""
     reports: tuple[str, ...] = ()
     """The domains of ``rua`` and ``ruf``."""
+    below: str = ""
+    """The policy for names below it (``sp``, ``np``) where that is a weaker one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class MailHost:
     dane: State = State.UNKNOWN
     """Whether it has TLSA records that DNSSEC vouches for (RFC 7672)."""
     alias: bool = False
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ class Mail:
     implicit: bool = False
     """It has an address and no MX record: senders try that address (RFC 5321, section 5.1)."""
     hosts: tuple[MailHost, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """Those of the domain's own name."""
     spf: Spf | None = None
     dmarc: Dmarc | None = None
     mta_sts: TransportPolicy | None = None
@@ -99,7 +108,10 @@ _TERM = re.compile(
     r"|(?P<modifier>[a-z][a-z0-9_.-]*)=(?P<value>.*)",
     re.IGNORECASE,
 )
-_COSTING = frozenset({"include", "a", "mx", "ptr", "exists"})
+_NAMING = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
+"""Terms that may name a host, and cost a query."""
+_HOST = re.compile(r"(?=.{1,253}$)(?:[!-\-/-\[\]-~]{1,63}\.)*[!-\-/-\[\]-~]{1,63}", re.ASCII)
+"""Labels of printable characters."""
 _WIDE = 8
 """A network of fewer bits than that is nobody's own."""
 _ENOUGH = 10 * MOST_LOOKUPS
@@ -124,8 +136,9 @@ class SpfTerms:
 
     @property
     def taken_in(self) -> tuple[str, ...]:
-        """The names whose own records it takes in."""
-        return tuple(filter(None, (*(name for name, _ in self.includes), self.redirect)))
+        """The names whose own records it takes in, those that no macro makes."""
+        names = (*(name for name, _ in self.includes), self.redirect)
+        return tuple(name for name in names if name and "*" not in name)
 
 
 def spf_terms(texts: Iterable[str]) -> SpfTerms:
@@ -133,44 +146,66 @@ def spf_terms(texts: Iterable[str]) -> SpfTerms:
     records = tuple(t for t in texts if re.match(r"v=spf1(\s|$)", t, re.IGNORECASE))
     if not records:
         return SpfTerms()
-    rest, lookups, error, redirect, everybody = "", 0, "", "", False
+    rest, lookups, error, redirect, wide = "", 0, "", "", False
     hosts: list[str] = []
     includes: list[tuple[str, bool]] = []
     for term in records[0].split()[1:]:
-        found = _TERM.fullmatch(term)
-        if found is None:
+        read = _term(term)
+        if read is None:
             error = error or term[:80]
             continue
-        name = (found["name"] or found["modifier"]).lower()
-        lets = found["qualifier"] in ("", "+")
-        target = term.partition("=" if found["modifier"] else ":")[2]
-        host = target.partition("/")[0].rstrip(".").lower()
-        plain = bool(host) and "%" not in host
+        name, qualifier, target, host = read
         match name:
             case "all":
-                rest = rest or (found["qualifier"] or "+") + "all"
-                everybody = everybody or rest == "+all"
+                rest = rest or qualifier + "all"
             case "ip4" | "ip6":
-                bits = target.partition("/")[2]
-                everybody = everybody or (lets and bits.isdigit() and int(bits) < _WIDE)
-            case "include" if plain:
-                includes.append((host, lets))
-            case "redirect" if plain:
+                wide = wide or (qualifier == "+" and _is_wide(target))
+            case "include":
+                includes.append((host, qualifier == "+"))
+            case "redirect":
                 redirect = host
-        if name in _COSTING or name == "redirect":
+        if name in _NAMING:
             lookups += 1
-            if plain:
-                hosts.append(host)
+            hosts.append(host)
     return SpfTerms(
         records,
         rest,
         lookups,
-        tuple(dict.fromkeys(hosts)),
+        tuple(dict.fromkeys(host for host in hosts if host not in ("", "*"))),
         error,
         tuple(includes),
         "" if rest else redirect,
-        everybody,
+        wide or rest == "+all",
     )
+
+
+def _term(term: str) -> tuple[str, str, str, str] | None:
+    """The name of a term, its qualifier, what it is about, and the host in that; ``None``: it is
+    no term.
+    """
+    found = _TERM.fullmatch(term)
+    if found is None:
+        return None
+    name = (found["name"] or found["modifier"]).lower()
+    target = term.partition("=" if found["modifier"] else ":")[2]
+    host = _without_macros(target.partition("/")[0].rstrip(".").lower())
+    if host and name in _NAMING and not _HOST.fullmatch(host):
+        return None
+    return name, found["qualifier"] or "+", target, host
+
+
+def _is_wide(network: str) -> bool:
+    bits = network.partition("/")[2]
+    return bits.isdigit() and int(bits) < _WIDE
+
+
+def _without_macros(host: str) -> str:
+    """A name with a star for all up to the label of the last macro (RFC 7208, section 7)."""
+    _, macro, behind = host.rpartition("%")
+    if not macro:
+        return host
+    rest = behind.rpartition("}")[2].partition(".")[2]
+    return f"*.{rest}" if rest else "*"
 
 
 def spf(domain: str, known: Mapping[str, SpfTerms]) -> Spf:
@@ -227,6 +262,14 @@ def tags(text: str) -> Mapping[str, str]:
     return {name.strip().lower(): value.strip() for name, is_pair, value in pairs if is_pair}
 
 
+_STRICT = ("quarantine", "reject")
+
+
+def _has_twice(text: str) -> bool:
+    names = [part.partition("=")[0].strip().lower() for part in text.split(";") if "=" in part]
+    return len(set(names)) < len(names)
+
+
 def dmarc(name: str, texts: Iterable[str], *, of_parent: bool) -> Dmarc | None:
     """The DMARC record among the TXT records of ``_dmarc.`` *name*; ``None`` where none is."""
     records = tuple(t for t in texts if re.match(r"v\s*=\s*DMARC1\s*(;|$)", t))
@@ -234,14 +277,18 @@ def dmarc(name: str, texts: Iterable[str], *, of_parent: bool) -> Dmarc | None:
         return None
     found = tags(records[0])
     policy = found.get("p", "none").lower()
+    below = [found.get(tag, policy).lower() for tag in ("sp", "np")]
+    if _has_twice(records[0]):
+        policy, found, below = "", {}, []
     uris = ",".join(filter(None, (found.get("rua"), found.get("ruf"))))
     hosts = re.findall(r"mailto:[^@,]*@([^,!;\s]+)", uris, re.IGNORECASE)
     return Dmarc(
         found_at=name,
         records=records,
-        policy=found.get("sp", policy).lower() if of_parent else policy,
-        testing=found.get("t", "n").lower() == "y",
+        policy=found.get("sp", policy).lower() if of_parent and policy else policy,
+        testing=found.get("t", "n").lower() == "y" or found.get("pct") == "0",
         reports=tuple(dict.fromkeys(host.rstrip(".").lower() for host in hosts)),
+        below=next((p for p in below if p not in _STRICT), "") if policy in _STRICT else "",
     )
 
 

@@ -268,6 +268,11 @@ def end_of(answer: dns.message.Message, rrset: dns.rrset.RRset) -> datetime | No
     return datetime.fromtimestamp(max(ends), UTC) if ends else None
 
 
+def signers(answer: dns.message.Message, rrset: dns.rrset.RRset) -> set[dns.name.Name]:
+    """The zones that say they signed *rrset*."""
+    return {signature.signer for signature in _signatures(answer, rrset)}
+
+
 def _signatures(answer: dns.message.Message, rrset: dns.rrset.RRset) -> list[RRSIG]:
     found: list[RRSIG] = []
     for section in (answer.answer, answer.authority):

@@ -156,10 +156,6 @@ class DomainName:
     addresses: tuple[str, ...] = ()
     complete: bool = False
     """Whether both kinds of addresses were told or denied."""
-    signature: str = ""
-    """What is wrong with the signature of its addresses; empty where nothing is, or nothing is
-    signed.
-    """
     aliases: tuple[Alias, ...] = ()
     ttl: int | None = None
     """The shortest of its address records, in seconds."""
@@ -168,6 +164,17 @@ class DomainName:
     caa: tuple[str, ...] | None = None
     """``issue`` properties and the like, as ``issue letsencrypt.org``; ``None``: not known."""
     https: tuple[HttpsRecord, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Records of a name in a secure zone, and their signature."""
+
+    name: str
+    rdtype: str
+    problem: str = ""
+    """What is wrong with it, in `Security`'s words; empty where nothing is."""
+    ends: datetime | None = None
 
 
 class Role(StrEnum):
@@ -207,6 +214,8 @@ class Pointer:
     """The service at which anybody can have the target while it is free there."""
     free: State = State.REFUSED
     """Whether it is."""
+    lost: tuple[str, ...] = ()
+    """Name servers of its domain that stand in domains which do not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +230,8 @@ class DnsObservation(Observation):
     mail: Mail = field(default_factory=Mail)
     issuers: tuple[str, ...] | None = None
     """The organisations that issued the certificates seen, as ``host: organisation``."""
+    signed: tuple[Signed, ...] = ()
+    """Records of the domain that were looked at and belong to a secure zone."""
     ds_before: tuple[str, ...] | None = None
     """The DS records of an earlier scan."""
     exchanges: tuple[Exchange, ...] = ()

@@ -16,6 +16,7 @@ from tlscheck.probes.dns.means import Means
 from tlscheck.probes.dns.names import named
 from tlscheck.probes.dns.pointers import pointers_of
 from tlscheck.probes.dns.read import name_of, text_of
+from tlscheck.probes.dns.signatures import signed
 from tlscheck.probes.dns.zone import ZoneLook
 from tlscheck.probes.nameserver import NameServers
 from tlscheck.probes.walk import NS
@@ -46,7 +47,7 @@ async def _whole(means: Means, domain: str, names: Sequence[str]) -> DnsObservat
     own, mail, found = await asyncio.gather(
         ZoneLook(means, at, apex).whole(first),
         mail_of(means, at, domain),
-        asyncio.gather(*(named(means, at, name, apex) for name in names)),
+        asyncio.gather(*(named(walk, name) for name in names)),
     )
     below = [cut for cut in walk.cuts if cut != apex and cut.is_subdomain(apex)]
     wanted = [c for c in below if any(name_of(host).is_subdomain(c) for host in names)]
@@ -61,6 +62,7 @@ async def _whole(means: Means, domain: str, names: Sequence[str]) -> DnsObservat
         names=tuple(found),
         pointers=pointers,
         mail=mail,
+        signed=await signed(means, at, apex),
         exchanges=tuple(_own_exchanges(walk.servers, domain, pointers)),
     )
 

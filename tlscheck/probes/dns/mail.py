@@ -14,7 +14,7 @@ from tlscheck.observations.dns import Mail, MailHost, Standing, security
 from tlscheck.observations.dns import mail as reading
 from tlscheck.observations.dns.mail import Dmarc, Spf, SpfTerms, TransportPolicy
 from tlscheck.probes.dns.means import Means
-from tlscheck.probes.dns.read import exists, name_of, text_of
+from tlscheck.probes.dns.read import addresses, exists, name_of, text_of
 from tlscheck.probes.walk import AAAA, A, Found, Walk, texts
 
 MOST_HOSTS = 8
@@ -60,6 +60,7 @@ async def mail_of(means: Means, at: datetime, domain: str) -> Mail:
         takes=taken,
         implicit=taken is State.UNKNOWN and mx.answered and addressed is State.ACCEPTED,
         hosts=(*hosts, *more),
+        addresses=addresses((four, six)),
         spf=spf,
         dmarc=dmarc,
         mta_sts=sts,
@@ -73,7 +74,9 @@ async def _host(means: Means, at: datetime, preference: int, host: str) -> MailH
         walk.find(name, A), walk.find(name, AAAA), walk.find(name_of("_25._tcp", name), _TLSA)
     )
     dane = await _dane(means, at, tlsa)
-    return MailHost(host, preference, exists((four, six)), dane, bool(four.aliases or six.aliases))
+    is_alias = bool(four.aliases or six.aliases)
+    found = addresses((four, six))
+    return MailHost(host, preference, exists((four, six)), dane, is_alias, found)
 
 
 async def _dane(means: Means, at: datetime, tlsa: Found) -> State:
@@ -128,14 +131,14 @@ async def _mta_sts(means: Means, domain: str) -> TransportPolicy | None:
         return None if record is None else TransportPolicy()
     host = f"mta-sts.{domain}"
     try:
-        addresses = await means.walk.addresses(name_of(host))
-        if not addresses:
+        hosts = await means.walk.addresses(name_of(host))
+        if not hosts:
             raise NetError(Reason.UNRESOLVED)
         fetched = await means.net.fetch(
             f"https://{host}/.well-known/mta-sts.txt",
             private=means.private,
             limit=MOST_OF_A_POLICY,
-            address=addresses[0],
+            address=hosts[0],
         )
     except NetError as error:
         return TransportPolicy(record, trouble=error.reason)

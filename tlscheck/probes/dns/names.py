@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import dns.name
 import dns.rdatatype
 import dns.rdtypes.svcbbase
 
-from tlscheck.observations.dns import Alias, DomainName, HttpsRecord, Standing, security
-from tlscheck.probes.dns.means import Means
+from tlscheck.observations.dns import Alias, DomainName, HttpsRecord
 from tlscheck.probes.dns.read import addresses, complete, exists, name_of, text_of
-from tlscheck.probes.walk import AAAA, A, Found, Walk
+from tlscheck.probes.walk import AAAA, A, Walk
 
 MOST_CAA = 32
 
 _CAA, _HTTPS = dns.rdatatype.CAA, dns.rdatatype.HTTPS
 
 
-async def named(means: Means, at: datetime, host: str, apex: dns.name.Name) -> DomainName:
-    """What the DNS says of *host*, a name in the domain *apex*."""
-    name, walk = name_of(host), means.walk
+async def named(walk: Walk, host: str) -> DomainName:
+    """What the DNS says of *host*."""
+    name = name_of(host)
     four, six, https, (caa_at, caa) = await asyncio.gather(
         walk.find(name, A), walk.find(name, AAAA), walk.find(name, _HTTPS), _caa(walk, name)
     )
-    wrong = await asyncio.gather(*(_signature(means, at, found, apex) for found in (four, six)))
     ttls = [found.rrset.ttl for found in (four, six) if found.rrset is not None]
     return DomainName(
         name=host,
         exists=exists((four, six)),
         addresses=addresses((four, six)),
         complete=complete((four, six)),
-        signature=next(filter(None, wrong), ""),
         aliases=tuple(
             Alias(text_of(owner), text_of(target)) for owner, target in four.aliases or six.aliases
         ),
@@ -43,16 +39,6 @@ async def named(means: Means, at: datetime, host: str, apex: dns.name.Name) -> D
         caa=caa,
         https=tuple(_https(r) for r in https.rrset or ()) if https.answered else None,
     )
-
-
-async def _signature(means: Means, at: datetime, found: Found, apex: dns.name.Name) -> str:
-    """What is wrong with the signature of addresses in the domain itself."""
-    if found.message is None or found.rrset is None or not found.cut.name.is_subdomain(apex):
-        return ""
-    trust = await means.trust(found.cut, at)
-    if trust.keys is None or trust.security.standing is not Standing.SECURE:
-        return ""
-    return await asyncio.to_thread(security.problem_of, found.message, found.rrset, trust.keys, at)
 
 
 async def _caa(walk: Walk, name: dns.name.Name) -> tuple[str, tuple[str, ...] | None]:

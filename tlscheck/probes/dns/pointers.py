@@ -20,7 +20,7 @@ from tlscheck.observations.dns import DomainName, Mail, Pointer, Role, Zone
 from tlscheck.observations.registration import Record
 from tlscheck.probes.dns.means import Means
 from tlscheck.probes.dns.read import exists, name_of, text_of, there
-from tlscheck.probes.walk import AAAA, SOA, A
+from tlscheck.probes.walk import AAAA, SOA, A, Found, hosts
 
 MOST_POINTERS = 24
 """How many are looked at; of what is beyond them, one of each role is kept as unknown."""
@@ -40,6 +40,11 @@ class Lead:
     page: str = ""
     """The target's own name whose page shows what is served there; empty where there is none."""
 
+    @property
+    def key(self) -> tuple[Role, str, str]:
+        """What makes it another lead."""
+        return self.role, self.owner, self.target
+
 
 async def pointers_of(
     means: Means, domain: str, zones: Iterable[Zone], names: Iterable[DomainName], mail: Mail
@@ -48,10 +53,11 @@ async def pointers_of(
     leads = [*_of_zones(zones, domain), *_of_names(names), *_of_mail(mail, domain)]
     if mail.mta_sts and mail.mta_sts.record:
         leads.extend(await _of_mta_sts(means, domain))
-    leads = list({(lead.role, lead.owner, lead.target): lead for lead in leads}.values())
-    found = await asyncio.gather(*(_pointer(means, domain, lead) for lead in leads[:MOST_POINTERS]))
+    leads = list({lead.key: lead for lead in leads}.values())
+    found = await asyncio.gather(*(_along(means, domain, lead) for lead in leads[:MOST_POINTERS]))
+    once = {(p.role, p.owner, p.target): p for some in found for p in some}
     beyond = {lead.role: lead for lead in leads[MOST_POINTERS:]}
-    return (*found, *(_unseen(lead) for lead in beyond.values()))
+    return (*once.values(), *(_unseen(lead) for lead in beyond.values()))
 
 
 def _of_zones(zones: Iterable[Zone], domain: str) -> Iterable[Lead]:
@@ -77,7 +83,10 @@ def _of_mail(mail: Mail, domain: str) -> Iterable[Lead]:
     for host in mail.hosts:
         yield Lead(Role.MAIL, domain, host.name)
     for trusted in mail.spf.hosts if mail.spf else ():
-        yield Lead(Role.SPF, domain, trusted)
+        # Of what a macro makes, the domain is all that is known.
+        known = targets.registrable(trusted.removeprefix("*.")) if "*" in trusted else trusted
+        if known:
+            yield Lead(Role.SPF, domain, known)
 
 
 async def _of_mta_sts(means: Means, domain: str) -> Sequence[Lead]:
@@ -94,27 +103,53 @@ def _unseen(lead: Lead) -> Pointer:
     return Pointer(lead.role, lead.owner, lead.target, domain, State.UNKNOWN)
 
 
+async def _along(means: Means, domain: str, lead: Lead) -> list[Pointer]:
+    """What *lead* leads to, and what that is an alias of, to the end."""
+    found = await _found(means, lead)
+    aliases = max((each.aliases for each in found), key=len)
+    onward = [Lead(lead.role, text_of(a), text_of(b), lead.page) for a, b in aliases]
+    return [await _pointer(means, domain, each) for each in (lead, *onward)]
+
+
+async def _found(means: Means, lead: Lead) -> list[Found]:
+    name, types = name_of(lead.target), (_TXT,) if lead.role is Role.SPF else (A, AAAA)
+    return list(await asyncio.gather(*(means.walk.find(name, rdtype) for rdtype in types)))
+
+
 async def _pointer(means: Means, domain: str, lead: Lead) -> Pointer:
-    walk, name = means.walk, name_of(lead.target)
-    if lead.role is Role.SPF:
-        found = [await walk.find(name, _TXT)]
-        is_there = there(found[0])
+    walk, found = means.walk, await _found(means, lead)
+    if any(each.aliases for each in found):
+        is_there = State.ACCEPTED  # what it is an alias of may be missing, and is looked at too
     else:
-        found = list(await asyncio.gather(walk.find(name, A), walk.find(name, AAAA)))
-        is_there = exists(found)
-    nonexistent = any(f.nonexistent for f in found)
+        is_there = there(found[0]) if lead.role is Role.SPF else exists(found)
+    nonexistent = is_there is State.REFUSED and any(each.nonexistent for each in found)
     pointer = replace(_unseen(lead), exists=is_there, nonexistent=nonexistent)
     if pointer.domain == domain:
         return replace(pointer, unasked=True, domain_exists=State.ACCEPTED)
     apex = await walk.find(name_of(pointer.domain), SOA)
     delegated = name_of(pointer.domain) in walk.cuts or there(apex) is State.ACCEPTED
-    pointer = replace(pointer, domain_exists=State.ACCEPTED if delegated else there(apex))
+    pointer = replace(
+        pointer,
+        domain_exists=State.ACCEPTED if delegated else there(apex),
+        lost=await _lost(means, domain, pointer.domain),
+    )
     if service := _service(lead.target):
         free = await _free(means, lead, pointer, service)
         pointer = replace(pointer, service=str(service["name"]), free=free)
     if not targets.registrable(lead.target):  # nobody registers names such as that
         return replace(pointer, unasked=True)
     return await _registered(means, pointer)
+
+
+async def _lost(means: Means, own: str, domain: str) -> tuple[str, ...]:
+    """The name servers of *domain* whose own domains do not exist."""
+    cut = means.walk.cuts.get(name_of(domain))
+    if cut is None or cut.referral is None:
+        return ()
+    servers = [text_of(host) for host in hosts(cut.referral)][:MOST_POINTERS]
+    elsewhere = {s: d for s in servers if (d := targets.registrable(s)) not in ("", own, domain)}
+    found = {name: await means.walk.find(name_of(name), SOA) for name in set(elsewhere.values())}
+    return tuple(s for s, d in elsewhere.items() if there(found[d]) is State.REFUSED)
 
 
 async def _registered(means: Means, pointer: Pointer) -> Pointer:

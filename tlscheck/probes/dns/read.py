@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,6 +22,19 @@ def text_of(name: dns.name.Name) -> str:
 def name_of(text: str, origin: dns.name.Name = dns.name.root) -> dns.name.Name:
     """The name that *text* writes, below *origin*. DNSException, UnicodeError."""
     return dns.name.from_text(text, origin)
+
+
+_MADE_UP = b"tlscheck-"
+
+
+def made_up(zone: dns.name.Name) -> dns.name.Name:
+    """A name in *zone* that nobody has made."""
+    return dns.name.Name([_MADE_UP + secrets.token_hex(6).encode()]).concatenate(zone)
+
+
+def is_made_up(name: dns.name.Name) -> bool:
+    """Whether *name* is one of those."""
+    return name.labels[0].startswith(_MADE_UP)
 
 
 def records(

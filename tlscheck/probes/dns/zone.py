@@ -27,7 +27,15 @@ from tlscheck.observations.dns import (
 )
 from tlscheck.observations.dns.security import Trust
 from tlscheck.probes.dns.means import Means
-from tlscheck.probes.dns.read import addresses, complete, exists, name_of, records, text_of
+from tlscheck.probes.dns.read import (
+    addresses,
+    complete,
+    exists,
+    made_up,
+    name_of,
+    records,
+    text_of,
+)
 from tlscheck.probes.nameserver import Reply
 from tlscheck.probes.walk import AAAA, NS, SOA, A, Cut, Found, Walk, glue, hosts, referred, useful
 
@@ -66,7 +74,8 @@ class ZoneLook:
             delegated = State.REFUSED if first.nonexistent else State.UNKNOWN
             return Zone(text_of(name), text_of(first.cut.name), delegated)
         else:  # the same servers hold parent and child: there is no referral to be seen
-            cut, referrals = Cut(name, first.cut, list(first.cut.servers)), []
+            parent = await self.walk.around(name.parent(), first.cut)
+            cut, referrals = Cut(name, parent, list(parent.servers)), []
             self.walk.cuts[name] = cut
             listed = sorted(record.target for record in first.rrset)
         servers = await self._hosts(listed, referrals)
@@ -104,11 +113,11 @@ class ZoneLook:
         """What became of a name that nobody made; of other types too where that has no address,
         and yet is not denied.
         """
-        made_up = name_of(f"tlscheck-{secrets.token_hex(6)}", self.name)
-        first = await self.walk.find(made_up, A)
+        name = made_up(self.name)
+        first = await self.walk.find(name, A)
         if not first.answered or first.nonexistent or first.rrset is not None or first.aliases:
             return [first]
-        others = await asyncio.gather(*(self.walk.find(made_up, rdtype) for rdtype in _OTHERS))
+        others = await asyncio.gather(*(self.walk.find(name, rdtype) for rdtype in _OTHERS))
         return [first, *others]
 
     def _told(
@@ -219,7 +228,7 @@ class ZoneLook:
         """One address of a name server, and its SOA answer."""
         ask, apex = self.walk.servers.ask, cut.name
         soa, over_tcp = await asyncio.gather(
-            ask(address, apex, SOA), ask(address, apex, SOA, tcp=True)
+            ask(address, apex, SOA, anyway=True), ask(address, apex, SOA, tcp=True)
         )
         udp, tcp = _outcome(soa, apex), _outcome(over_tcp, apex)
         server = Server(name.rstrip(".").lower(), address, udp, tcp, _code(soa))

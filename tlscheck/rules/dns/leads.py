@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tlscheck.model import Evidence, Open, Problem, State
 from tlscheck.observations.dns import DnsObservation, Pointer, Role
+from tlscheck.observations.registration import is_known
 from tlscheck.rules.core import Problems, rule
 from tlscheck.rules.dns.mail import policies_unseen
 from tlscheck.rules.dns.names import unseen
@@ -24,50 +25,83 @@ class Danger:
 def _dangers(pointers: Iterable[Pointer], want: Danger) -> Iterator[Evidence]:
     for pointer in pointers:
         values = {"owner": pointer.owner, "target": pointer.target, "domain": pointer.domain}
-        free = pointer.domain_exists is State.REFUSED and pointer.registered is State.ACCEPTED
-        if pointer.registered is State.REFUSED and pointer.domain_exists is not State.ACCEPTED:
-            yield Problem(
-                "unregistered",
-                "{owner} leads to {target}, and anybody can register {domain}",
-                **values,
-            )
-        elif any(word in want.dying for word in pointer.statuses):
-            yield Problem(
-                "dying",
-                "{owner} leads to {target}, and {domain} is being deleted",
-                **values,
-            )
-        elif pointer.free is State.ACCEPTED:
-            yield Problem(
-                "claimable",
-                "{owner} leads to {target}, a name that is free for anybody at {service}",
-                service=pointer.service,
-                **values,
-            )
-        elif pointer.domain_exists is State.REFUSED and not free:
-            yield Problem(
-                "no-domain",
-                "{owner} leads to {target}, and there is no {domain} in the DNS",
-                **values,
-            )
-        elif pointer.exists is State.REFUSED:
-            yield Problem("missing", "{owner} leads to {target}, which does not exist", **values)
-        elif pointer.exists is State.UNKNOWN:
-            yield Open("unseen", "{owner} leads to {target}, of which nothing is known", **values)
-        elif pointer.free is State.UNKNOWN:
-            yield Open(
-                "claimable-unseen",
-                "{owner} leads to {target}; whether that name is free at {service} was not seen",
-                service=pointer.service,
-                **values,
-            )
-        elif not pointer.unasked and pointer.registered is not State.ACCEPTED:
-            yield Open(
-                "registration-unseen",
-                "{owner} leads to {target}; the registration of {domain} was not seen",
-                cause=pointer.trouble or "not_settled",
-                **values,
-            )
+        problem = _by_registration(pointer, want, values) or _by_answers(pointer, values)
+        if problem:
+            yield problem
+        else:
+            yield from _unseen(pointer, values)
+
+
+def _by_registration(pointer: Pointer, want: Danger, values: dict[str, str]) -> Problem | None:
+    """What is wrong with the registration of the domain that is led to."""
+    dying = {word.casefold() for word in want.dying}
+    if pointer.registered is State.REFUSED and pointer.domain_exists is not State.ACCEPTED:
+        return Problem(
+            "unregistered",
+            "{owner} leads to {target}, and anybody can register {domain}",
+            **values,
+        )
+    if dying.intersection(word.casefold() for word in pointer.statuses):
+        return Problem(
+            "dying", "{owner} leads to {target}, and {domain} is being deleted", **values
+        )
+    if pointer.domain_exists is State.REFUSED and pointer.registered is not State.ACCEPTED:
+        return Problem(
+            "no-domain", "{owner} leads to {target}, and there is no {domain} in the DNS", **values
+        )
+    return None
+
+
+def _by_answers(pointer: Pointer, values: dict[str, str]) -> Problem | None:
+    """What is wrong with what the DNS, or the page, says of the target."""
+    if pointer.free is State.ACCEPTED:
+        return Problem(
+            "claimable",
+            "{owner} leads to {target}, a name that is free for anybody at {service}",
+            service=pointer.service,
+            **values,
+        )
+    if pointer.exists is State.REFUSED and pointer.nonexistent:
+        return Problem("missing", "{owner} leads to {target}, which does not exist", **values)
+    if pointer.exists is State.REFUSED:
+        return Problem("no-address", "{owner} leads to {target}, which has no address", **values)
+    if pointer.lost:
+        return Problem(
+            "lost-server",
+            "{owner} leads to {target}; of the name servers of {domain}, there is no domain of"
+            " {lost}",
+            lost=pointer.lost,
+            **values,
+        )
+    return None
+
+
+def _unseen(pointer: Pointer, values: dict[str, str]) -> Iterator[Evidence]:
+    """What is open of a pointer in which nothing wrong was seen."""
+    unknown = tuple(word for word in pointer.statuses if not is_known(word))
+    if pointer.exists is State.UNKNOWN:
+        yield Open("unseen", "{owner} leads to {target}, of which nothing is known", **values)
+    elif pointer.free is State.UNKNOWN:
+        yield Open(
+            "claimable-unseen",
+            "{owner} leads to {target}; whether that name is free at {service} was not seen",
+            service=pointer.service,
+            **values,
+        )
+    elif unknown:
+        yield Open(
+            "status-not-known",
+            "{owner} leads to {target}; status of {domain}: {status}, whose meaning is not known",
+            status=unknown,
+            **values,
+        )
+    elif not pointer.unasked and pointer.registered is not State.ACCEPTED:
+        yield Open(
+            "registration-unseen",
+            "{owner} leads to {target}; the registration of {domain} was not seen",
+            cause=pointer.trouble or "not_settled",
+            **values,
+        )
 
 
 def _under(name: str, suffix: str) -> bool:

@@ -95,8 +95,21 @@ def dmarc(seen: DnsObservation) -> Problems:
         yield Problem(
             "several", "{domain} has several DMARC records, so that none counts", **values
         )
+    elif not found.policy:
+        yield Problem(
+            "twice",
+            "the DMARC record of {domain} has a tag twice, so that it does not count",
+            **values,
+        )
     elif found.policy not in ("quarantine", "reject"):
         yield Problem("policy", "{domain}: the policy is {policy}", policy=found.policy, **values)
+    elif found.below:
+        yield Problem(
+            "below",
+            "{domain}: for names below it the policy is {policy}",
+            policy=found.below,
+            **values,
+        )
     elif found.testing:
         yield Problem("testing", "{domain}: the policy is only being tried", **values)
 

@@ -30,6 +30,18 @@ def public_addresses(seen: DnsObservation) -> Problems:
                     address=address,
                 )
         yield from unseen(name)
+    mail = seen.mail
+    others = [(seen.domain, mail.addresses), *((h.name, h.addresses) for h in mail.hosts)]
+    looked_at = {name.name for name in seen.names}
+    for other, addresses in others:
+        for address in addresses if other not in looked_at else ():
+            if not _is_public(address):
+                yield Problem(
+                    "private",
+                    "{name} leads to {address}, which is no public address",
+                    name=other,
+                    address=address,
+                )
     yield from without_authority(z for z in seen.zones if z.delegated is not State.REFUSED)
     # A server at a reserved address is dead from here, which is said elsewhere; one at a private
     # address may well answer us.
@@ -46,8 +58,19 @@ def public_addresses(seen: DnsObservation) -> Problems:
 
 def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address)
-    inner = getattr(found, "ipv4_mapped", None) or found
-    return inner.is_global and not inner.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or _translated(found)
+        if inner is not None:
+            return _is_public(str(inner))
+    return found.is_global and not found.is_multicast
+
+
+def _translated(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a NAT64 address stands for (RFC 6052, section 2.1)."""
+    return ipaddress.IPv4Address(address.packed[12:]) if address in _NAT64 else None
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def _is_private(address: str) -> bool:
@@ -89,8 +112,8 @@ def caa(seen: DnsObservation) -> Problems:
     for name in seen.names:
         if name.caa is None:
             yield Open("unseen", "the CAA records of {name} were not seen", name=name.name)
-        elif not any(record.startswith(("issue ", "issuewild ")) for record in name.caa):
-            yield Problem("none", "{name}: no CAA record", name=name.name)
+        elif not any(record.startswith("issue ") for record in name.caa):
+            yield Problem("none", "{name}: no CAA record says who may issue", name=name.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,9 @@ def _silences(seen: DnsObservation, zone: Zone, server: Server) -> Iterator[Evid
             "lame", "{server} does not serve {zone}: {detail}", detail=server.detail, **values
         )
     elif silent and server.tcp is Outcome.AUTHORITATIVE:
-        yield Problem("no-udp", "{server} answers for {zone} over TCP only", **values)
+        yield Problem(
+            "no-udp", "{server} answers for {zone} over TCP, and not in time over UDP", **values
+        )
     elif silent and _others_answer(seen, server.address):
         yield Problem("dead", "{server} does not answer for {zone}", **values)
     elif silent:

@@ -47,9 +47,9 @@ def dnssec(seen: DnsObservation) -> Problems:
             )
         else:
             yield from _answers(zone)
-    for name in seen.names:
-        if name.signature:
-            yield _broken(name.signature, name.name)
+    for signed in seen.signed:
+        if signed.problem:
+            yield _broken(signed.problem, f"{signed.name} {signed.rdtype}")
 
 
 def _answers(zone: Zone) -> Iterator[Evidence]:
@@ -125,12 +125,15 @@ def signature_lifetime(seen: DnsObservation, want: Lifetime) -> Problems:
     for zone in zones:
         if zone.security.expires is None:
             yield Open("unseen", "{zone}: no signature was seen", zone=zone.name)
-        elif zone.security.expires - seen.at < timedelta(hours=want.hours):
+    ends = [(zone.name, zone.security.expires) for zone in zones]
+    ends += [(f"{signed.name} {signed.rdtype}", signed.ends) for signed in seen.signed]
+    for name, end in ends:
+        if end is not None and end - seen.at < timedelta(hours=want.hours):
             yield Problem(
                 "soon",
                 "{zone}: signatures end at {moment}",
-                zone=zone.name,
-                moment=zone.security.expires.isoformat().replace("+00:00", "Z"),
+                zone=name,
+                moment=end.isoformat().replace("+00:00", "Z"),
             )
 
 
