@@ -186,6 +186,11 @@ def test_two_locks_on_one_line_are_two() -> None:
     assert jprs(two, "sakura-clinic.jp").locks == ("DomainTransferLocked", "AgentChangeLocked")
 
 
+def test_two_records_are_one_too_many() -> None:
+    with pytest.raises(UnreadableError, match="more than one"):
+        jprs(GENERAL + GENERAL.replace("Active", "To be deleted"), "sakura-clinic.jp")
+
+
 def test_every_status_counts() -> None:
     two = GENERAL.replace("Active\n", "Active\n[状態]                          To be deleted\n")
     assert jprs(two, "sakura-clinic.jp").statuses == ("Active", "To be deleted")

@@ -332,6 +332,8 @@ def from_jprs(
         return Record(domain, server, asked, Layout.GENERAL_USE, State.REFUSED, text="No match!!")
     if domain not in map(_ascii, values.get("domain", ())):
         raise UnreadableError("no record of the domain asked for")
+    if whois.jprs_records(text) > 1:
+        raise UnreadableError("more than one record")
     if "updated" not in values:  # it stands last in either layout
         raise UnreadableError("cut off before its end")
     if not (states := [status for status in values.get("status", ()) if status]):

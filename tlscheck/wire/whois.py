@@ -70,6 +70,11 @@ def jprs(answer: str) -> Iterator[Entry]:
         yield Entry(key[0], " ".join(filter(None, key[1:])))
 
 
+def jprs_records(answer: str) -> int:
+    """How many records a reply holds; one has a line for each of its parts."""
+    return len(re.findall(r"^\W*(?:Domain Information|ドメイン情報)\b", answer, re.MULTILINE))
+
+
 def jprs_knows_none(answer: str) -> bool:
     """Whether the reply says that no such name is registered."""
     return bool(re.search(r"^No match!!", answer, re.MULTILINE))
