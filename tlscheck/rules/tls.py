@@ -623,20 +623,14 @@ def _unsettled_suites(seen: TlsObservation, bad: Callable[[str], bool]) -> Probl
 def _unwanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
     if state is State.ACCEPTED:
         yield Problem("on", problem)
-    else:
-        yield from _unsettled(seen, state, matter)
+    elif state is State.UNKNOWN or seen.contradictions:  # not every server need be alike
+        yield Open("unsettled", "not settled: {matter}", matter=matter)
 
 
 def _wanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
     if state is State.REFUSED:
         yield Problem("off", problem)
-    else:
-        yield from _unsettled(seen, state, matter)
-
-
-def _unsettled(seen: TlsObservation, state: State, matter: str) -> Problems:
-    """What one connection showed says nothing of the other servers behind the address."""
-    if state is State.UNKNOWN or seen.contradictions:
+    elif state is State.UNKNOWN or seen.contradictions:
         yield Open("unsettled", "not settled: {matter}", matter=matter)
 
 
