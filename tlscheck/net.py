@@ -250,7 +250,7 @@ class Net:
         if address is None or (host, where.port or _PORTS[where.scheme]) in self.overrides:
             addresses = await self.resolve(host, where.port or _PORTS[where.scheme])
             address = next((a for a in addresses if private or is_public(a)), None)
-        if address is None:
+        if address is None or not (private or is_public(address)):
             raise NetError(Reason.FILTERED, "only private addresses")
         # By address, so that the name cannot mean another host a moment later.
         direct = where.copy_with(host=address)

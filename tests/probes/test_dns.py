@@ -13,8 +13,8 @@ import dns.rrset
 import pytest
 
 from tests.probes.test_nameserver import framed, serving
-from tlscheck.model import State
-from tlscheck.net import Net
+from tlscheck.model import Reason, State
+from tlscheck.net import Net, NetError
 from tlscheck.observations.dns import DnsObservation, Role
 from tlscheck.probes import dns as probe
 from tlscheck.probes import nameserver
@@ -169,3 +169,12 @@ def test_a_domain_with_an_address_and_no_mail_host_may_take_mail(
 def test_a_null_mail_host_takes_no_mail() -> None:
     mail = look({("example.jp.", "MX"): ["0 ."], ("example.jp.", "A"): ["127.0.0.1"]}).mail
     assert (mail.takes, mail.hosts) == (R, ())
+
+
+def test_a_private_address_that_a_public_name_leads_to_is_not_asked_for_a_page() -> None:
+    async def run() -> None:
+        await Net().fetch("http://a.example/", schemes=("http",), address="127.0.0.1")
+
+    with pytest.raises(NetError) as caught:
+        asyncio.run(run())
+    assert caught.value.reason is Reason.FILTERED
