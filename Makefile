@@ -17,9 +17,11 @@ REPORTS := out/scan.json out/report.html out/report.txt
 
 # The real servers (and the browser) of the tests, by Debian's names, and a program of each.
 SERVER_PACKAGES := nginx openssl gnutls-bin haproxy default-jdk-headless chromium \
-	postfix dovecot-imapd dovecot-pop3d slapd bind9 bind9-utils nsd unbound iproute2
+	postfix dovecot-imapd dovecot-pop3d slapd bind9 bind9-utils nsd unbound iproute2 nftables \
+	redis-server openssh-server snmpd
 SERVER_PROGRAMS := nginx openssl gnutls-serv haproxy javac chromium postfix dovecot slapd named \
-	dnssec-signzone nsd unbound ip
+	dnssec-signzone nsd unbound ip nft \
+	redis-server sshd snmpd
 
 # Exit codes 1 (something failed) and 3 (something could not be looked at) are verdicts in a report.
 VERDICT := case $$? in 1|3) ;; *) exit $$? ;; esac

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,26 +11,19 @@ from typing import Any
 import pytest
 
 from tests import world
+from tests.inside import Inside
+from tests.inside import inside as within
 from tests.servers import program
 
-ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("world")]
 
 
-class World:
+class World(Inside):
     """What commands gave inside of it."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[str]) -> None:
-        self.folder, self.process = folder, process
+    def __init__(self, it: Inside) -> None:
+        super().__init__(it.folder, it.process)
         self.scans: dict[str, dict[str, Any]] = {}
-
-    def run(self, *command: str) -> dict[str, Any]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        done: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return done
 
     def scan(self, name: str, *options: str) -> dict[str, Any]:
         """The scan file of *name*."""
@@ -72,25 +63,8 @@ class World:
 def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for name in ("named", "nsd", "unbound", "ip", "dnssec-signzone"):
         program(name)
-    folder = tmp_path_factory.mktemp("world")
-    own = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "PATH": os.environ["PATH"] + ":/usr/sbin",
-        "LANG": "C.UTF-8",
-    }
-    with subprocess.Popen(
-        [program(own[0]), *own[1:], sys.executable, "-m", "tests.world", str(folder)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
-    ) as process:  # fmt: skip
-        assert process.stdout
-        ready = json.loads(process.stdout.readline())
-        assert ready["ready"] == [None] * 3, (folder / "servers.log").read_text()
-        yield World(folder, process)
-        assert process.stdin
-        process.stdin.close()
+    with within("tests.world", tmp_path_factory.mktemp("world")) as it:
+        yield World(it)
 
 
 CLEAN = ("good.jp", "www.good.jp", "unsigned.jp", "hosted.jp", "www.clinic.co.jp")

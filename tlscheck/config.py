@@ -88,6 +88,28 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is meant to be reachable at a host or address; what else answers is found."""
+
+    tcp: tuple[_Port, ...] = ()
+    udp: tuple[_Port, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """How the ports of addresses are asked about."""
+
+    rate: Annotated[float, Field(ge=0, le=100000, allow_inf_nan=False)] = 100.0
+    """Connections a second to one address; 0: as many as go."""
+    parallel: Annotated[int, Field(ge=1, le=10000)] = 50
+    """Connections at once."""
+    timeout: _Seconds = 3.0
+    """Seconds for a connection, before anything has answered."""
+    tries: Annotated[int, Field(ge=1, le=5)] = 2
+    """How often a silent port is asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the file says, with defaults for what it leaves out. A field is a key."""
 
@@ -100,6 +122,9 @@ class Settings:
     network: Network = Network()
     domain: dict[_Name, Domain] = field(default_factory=dict)
     """By name: ``[domain."clinic.example.jp"]``."""
+    endpoints: dict[_Name, Endpoint] = field(default_factory=dict)
+    """By host or address: ``[endpoints."clinic.example.jp"]``."""
+    exposure: Exposure = Exposure()
 
 
 def load(path: Path) -> Settings:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tlscheck import __version__, domains
+from tlscheck import __version__, domains, exposure
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
@@ -23,7 +23,10 @@ _log = logging.getLogger(__name__)
 
 ENDPOINT_SUBJECTS = ("tls", "certificate", "http")
 DOMAIN_SUBJECTS = ("registration", "dns")
-SUBJECTS = (*ENDPOINT_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
+ADDRESS_SUBJECTS = exposure.SUBJECTS
+USUAL = (*ENDPOINT_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
+"""What is asked where nobody says otherwise."""
+SUBJECTS = (*USUAL, *ADDRESS_SUBJECTS)
 """What can be asked today."""
 _MOST_OTHERS = 3
 """On how many other names and addresses a session is tried."""
@@ -55,7 +58,7 @@ class Order:
     targets: tuple[Asked, ...]
     profile: str
     checklists: tuple[str, ...]
-    subjects: tuple[str, ...] = SUBJECTS
+    subjects: tuple[str, ...] = USUAL
     family: int = 0
     sni: str | None = None
     resolve: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -73,6 +76,8 @@ class Order:
     """Whether to look at the TLS of the domains' mail hosts too."""
     domains: domains.Order = field(default_factory=domains.Order)
     """How domains are looked at."""
+    exposure: exposure.Order = field(default_factory=exposure.Order)
+    """How addresses are looked at."""
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -99,6 +104,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     if order.mail:
         found.extend(await _mail(net, seen_domains, order, gate, tell))
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
+    looks += await _addresses(resolved, looks, order, tell)
     looks += domains.completed(seen_domains, looks)
     return Scan(
         at=at,
@@ -111,6 +117,21 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
             tuple(sorted(net.sources)), resolver(), version("cryptography"), order.family
         ),
     )
+
+
+async def _addresses(
+    resolved: Sequence[tuple[Place, ...] | NetError],
+    looks: Sequence[Look],
+    order: Order,
+    tell: Tell,
+) -> list[Look]:
+    """The looks at every address of the targets, after those at their endpoints."""
+    seen = {look.target.target: look for look in looks if look.target.target is not None}
+    places = [place for found in resolved if isinstance(found, tuple) for place in found]
+    endpoints = [
+        seen.get(place) or Look(Target(place.address, Scope.ENDPOINT, place)) for place in places
+    ]
+    return await exposure.look(endpoints, order.subjects, order.exposure, tell)
 
 
 async def _mail(
@@ -155,7 +176,7 @@ async def _named(
         subjects = [s for s in order.subjects if s not in DOMAIN_SUBJECTS]
         missed = tuple(Missed(s, found.reason, found.detail) for s in subjects)
         return [Look(target, {}, missed)] if missed else []
-    if not set(order.subjects) - set(DOMAIN_SUBJECTS):
+    if not set(order.subjects) - {*DOMAIN_SUBJECTS, *ADDRESS_SUBJECTS}:
         return []
     looks = await asyncio.gather(
         *(_endpoint(net, asked, place, order, everywhere, gate, tell) for place in found)

@@ -31,6 +31,7 @@ from tlscheck.observations.addresses import AddressesObservation
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.dns import DnsObservation
 from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.ports import PortsObservation
 from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.profile import Profile
@@ -44,6 +45,7 @@ SUBJECTS: Mapping[str, Any] = {
     "http": HttpObservation,
     "addresses": AddressesObservation,
     "registration": RegistrationObservation,
+    "ports": PortsObservation,
     "dns": DnsObservation,
 }
 """What can be looked at, and as what it is kept."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
 
 if TYPE_CHECKING:
+    from tlscheck.config import Exposure
     from tlscheck.pipeline import Order, Tell
+    from tlscheck.probes.ports import Manner
 
 
 @click.command(help=_("Look at each TARGET and answer the checklists."))
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--only",
     metavar="S,...",
-    help=_("Look at these subjects only: tls, certificate, http, registration, dns."),
+    help=_("Look at these subjects only: tls, certificate, http, registration, dns, ports."),
 )
 @click.option("-4", "family", flag_value=4, type=int, help=_("Look at IPv4 addresses only."))
 @click.option("-6", "family", flag_value=6, type=int, help=_("Look at IPv6 addresses only."))
@@ -53,6 +55,17 @@ if TYPE_CHECKING:
     "--mail", is_flag=True, help=_("Look at the TLS of the domains' mail hosts too (STARTTLS).")
 )
 @click.option("--keep-contacts", is_flag=True, help=_("Keep personal contacts of registrations."))
+@click.option(
+    "--exposure",
+    is_flag=True,
+    help=_("Look at the open ports of the targets' addresses too; also where [endpoints] is set."),
+)
+@click.option(
+    "--ports", metavar="N,...", help=_("These TCP ports only, as 22,8000-8100; all: every one.")
+)
+@click.option("--rate", metavar="N", type=float, help=_("N ports a second; 0: as many as go."))
+@click.option("--parallel", metavar="N", type=int, help=_("N ports at once."))
+@click.option("--tries", metavar="N", type=int, help=_("Ask silent ports N times."))
 @click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
 @options.judging
 @options.rendering
@@ -72,6 +85,11 @@ def scan(
     refresh: bool,
     mail: bool,
     keep_contacts: bool,
+    exposure: bool,
+    ports: str | None,
+    rate: float | None,
+    parallel: int | None,
+    tries: int | None,
     save: str | None,
     profile: str | None,
     checklists: tuple[str, ...],
@@ -83,6 +101,7 @@ def scan(
     from tlscheck import checklist as catalogs
     from tlscheck import config as configuration
     from tlscheck import domains, pipeline, report
+    from tlscheck import exposure as exposed
     from tlscheck import judge as judging
     from tlscheck import profile as profiles
     from tlscheck import targets as parsing
@@ -107,7 +126,9 @@ def scan(
         targets=asked,
         profile=name,
         checklists=tuple(lists),
-        subjects=_subjects(only, pipeline.SUBJECTS),
+        subjects=_subjects(
+            only, with_addresses=exposure or bool(ports) or bool(settings.endpoints)
+        ),
         family=family or 0,
         sni=_server_name(sni) if sni else None,
         resolve=dict(_override(text) for text in resolve),
@@ -135,6 +156,12 @@ def scan(
             cache=kept_in(),
             ca_file=_authorities(ca_file) if ca_file else None,
         ),
+        exposure=exposed.Order(
+            manner=_manner(
+                settings.exposure, ports, {"rate": rate, "parallel": parallel, "tries": tries}
+            ),
+            declared=settings.endpoints,
+        ),
     )
     if mail and "dns" not in order.subjects:
         raise ConfigError("--mail needs the DNS; add dns to --only")
@@ -155,9 +182,12 @@ def scan(
     sys.exit(judging.exit_code(made, fail_on))
 
 
-def _subjects(only: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+def _subjects(only: str | None, *, with_addresses: bool) -> tuple[str, ...]:
+    from tlscheck import pipeline
+
+    known = pipeline.SUBJECTS
     if only is None:
-        return known
+        return known if with_addresses else pipeline.USUAL
     asked = tuple(part.strip() for part in only.split(",") if part.strip())
     if not asked:
         raise ConfigError(
@@ -183,6 +213,41 @@ def _authorities(path: str) -> bytes:
             "--ca-file {file}: no certificate in PEM form; give one", file=path
         ) from None
     return data
+
+
+def _manner(settings: Exposure, only: str | None, said: Mapping[str, float | None]) -> Manner:
+    """How ports are asked: as the configuration says, but for what the command line *said*."""
+    from dataclasses import asdict
+
+    from tlscheck.probes.ports import Manner
+
+    for name, value in said.items():
+        if value is not None and not (0 <= value <= _MOST and (value >= 1 or name == "rate")):
+            raise ConfigError(
+                "--{option} {value}: must be a number up to {most}",
+                option=name,
+                value=value,
+                most=_MOST,
+            )
+    own = {name: value for name, value in said.items() if value is not None}
+    return Manner(only=_ports(only) if only else (), **(asdict(settings) | own))
+
+
+_MOST = 100_000
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    """The port numbers that *text* lists. ConfigError."""
+    found = set[int]()
+    for part in ("1-65535" if text == "all" else text).split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdigit() and (last.isdigit() or not dash)):
+            raise ConfigError("--ports {text}: give numbers, as 22,8000-8100, or all", text=text)
+        numbers = range(int(first), int(last or first) + 1)
+        if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
+            raise ConfigError("--ports {text}: ports are 1 to 65535, the lower first", text=text)
+        found.update(numbers)
+    return tuple(sorted(found))
 
 
 def _server_name(text: str) -> str:
@@ -216,7 +281,7 @@ async def _plan(order: Order) -> list[str]:
     lines: list[str] = []
     for domain in domains.of(asked.spec.host for asked in order.targets):
         lines.extend(_plan_of(domain, order))
-    if not set(order.subjects) - set(pipeline.DOMAIN_SUBJECTS):
+    if not set(order.subjects) - {*pipeline.DOMAIN_SUBJECTS, *pipeline.ADDRESS_SUBJECTS}:
         return lines
     for cost in await pipeline.plan(order):
         if cost.trouble:

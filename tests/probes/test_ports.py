@@ -1,0 +1,170 @@
+"""Ports that answer, refuse and keep silent: sockets of the tests' own on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import free_port
+from tlscheck.model import Missed, Reason
+from tlscheck.observations.ports import PortsObservation, PortState, ranges
+from tlscheck.probes import ports
+from tlscheck.probes.ports import Manner
+from tlscheck.wire import service
+
+OPEN, CLOSED, DROPPED, UNKNOWN = (
+    PortState.OPEN,
+    PortState.CLOSED,
+    PortState.DROPPED,
+    PortState.UNKNOWN,
+)
+QUICK = {"rate": 0.0, "timeout": 0.5, "tries": 1}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "PATIENCE", 0.3)
+    monkeypatch.setattr(ports._Look, "_patience", lambda self: 0.3)
+
+
+@contextlib.contextmanager
+def listening(answer: bytes = b"") -> Iterator[int]:
+    """A port that says *answer* to everybody."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        server.settimeout(0.1)
+        port: int = server.getsockname()[1]
+        going = True
+
+        def serve() -> None:
+            while going:
+                with contextlib.suppress(OSError):
+                    peer, _ = server.accept()
+                    with peer:
+                        peer.sendall(answer)
+
+        import threading
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield port
+        finally:
+            going = False
+            thread.join()
+
+
+@contextlib.contextmanager
+def silent(room: int = 0) -> Iterator[int]:
+    """A port whose queue has *room* for so many more: what comes then is dropped by the kernel."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(room)
+        for _ in range(1 if room == 0 else 0):
+            filler = stack.enter_context(socket.socket())
+            filler.connect(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def look(*only: int, known: tuple[int, ...] = (), **manner: object) -> PortsObservation:
+    seen = asyncio.run(
+        ports.probe("127.0.0.1", Manner(only=only, **(QUICK | manner)), known)  # type: ignore[arg-type]
+    )
+    assert isinstance(seen, PortsObservation), seen
+    return seen
+
+
+def test_open_closed_and_silent_are_told_apart() -> None:
+    closed = free_port()
+    with listening() as one, silent() as dropped:
+        seen = look(one, closed, dropped)
+    assert [port.number for port in seen.open()] == [one]
+    assert dict(seen.counts["tcp"]) == {OPEN: 1, CLOSED: 1, DROPPED: 1}
+    assert not seen.shut_out
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "ssh"),
+        (b"220 mail ESMTP Postfix\r\n", "smtp"),
+        (b"220 (vsFTPd 3.0.3)\r\n", "ftp"),
+        (b"RFB 003.008\n", "rfb"),
+        (b"+OK ready\r\n", "pop3"),
+        (b"\x4a\0\0\0\x0a8.0.34\0rest", "mysql"),
+        (b"\x00\x01\x02", ""),
+    ],
+)
+def test_what_speaks_first_is_recognised(answer: bytes, name: str) -> None:
+    with listening(answer) as one:
+        (port,) = look(one).open()
+    assert port.service == name
+    assert port.said.isprintable()
+
+
+def test_where_nothing_answers_nothing_is_dropped() -> None:
+    with silent() as one, silent() as two:
+        seen = asyncio.run(ports.probe("127.0.0.1", Manner(only=(one, two), **QUICK)))  # type: ignore[arg-type]
+    assert isinstance(seen, Missed)
+    assert seen.reason is Reason.TIMEOUT
+
+
+def test_who_falls_silent_makes_what_was_asked_since_unknown() -> None:
+    # The known port takes a few connections more, and then nothing: as behind a filter that bans.
+    with contextlib.ExitStack() as stack:
+        known = stack.enter_context(silent(room=2))
+        others = [stack.enter_context(silent()) for _ in range(5)]
+        seen = look(*others, known=(known,))
+        assert not seen.shut_out
+        fillers = [stack.enter_context(socket.socket()) for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", known))
+        gone = asyncio.run(
+            ports.probe("127.0.0.1", Manner(only=tuple(others), **QUICK), (known,))  # type: ignore[arg-type]
+        )
+    assert isinstance(gone, Missed)
+    assert seen.count(DROPPED) == len(others)
+
+
+def test_a_ban_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    connect = ports._Look._connect
+
+    async def banned(self: ports._Look, number: int) -> PortState:
+        nonlocal asked
+        asked += 1
+        return await connect(self, number) if asked <= 20 else DROPPED
+
+    monkeypatch.setattr(ports._Look, "_connect", banned)
+    monkeypatch.setattr(ports, "LEAST_BATCH", 10)
+    with listening() as one, contextlib.ExitStack() as stack:
+        others = [stack.enter_context(silent()) for _ in range(40)]
+        seen = look(*others, known=(one,), parallel=5)
+    assert seen.shut_out
+    assert seen.count(UNKNOWN) >= 30
+    assert seen.count(DROPPED) <= 10
+
+
+def test_every_port_that_is_asked_has_a_name_and_a_reason() -> None:
+    for transport in ("tcp", "udp"):
+        for port in ports.listed()[transport].values():
+            assert port.name
+            assert port.group
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"), [([], ""), ([22], "22"), ([3, 1, 2, 9, 80, 81], "1-3,9,80-81")]
+)
+def test_ranges(numbers: list[int], text: str) -> None:
+    assert ranges(numbers) == text
+
+
+def test_a_hostile_banner_is_one_printable_line() -> None:
+    text = service.printable(b"\x1b[31mSSH\r\nX\x00\xff\x9b" * 100)
+    assert text.isprintable()
+    assert len(text) <= service.MOST_BYTES

@@ -1,0 +1,89 @@
+"""What answers at an address: real servers behind a real packet filter, `tests.hosts`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.hosts import THERE
+from tests.inside import Inside
+from tests.inside import inside as within
+from tests.servers import program
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hosts")]
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    for name in ("ip", "nft", "nsenter", "nginx", "redis-server", "sshd", "snmpd", "ssh-keygen"):
+        program(name)
+    with within("tests.hosts", tmp_path_factory.mktemp("hosts")) as it:
+        yield it
+
+
+def scan(hosts: Inside, *options: str, declared: str = "") -> dict[str, Any]:
+    (hosts.folder / "tlscheck.toml").write_text(f'targets = ["{THERE}"]\n{declared}')
+    done = hosts.run(
+        sys.executable, "-m", "tlscheck", "scan", "-c", "tlscheck.toml", "--only", "ports",
+        "--save", "scan.json", "--lang", "en", *options,
+    )  # fmt: skip
+    assert done["code"] in (0, 1, 3), done["err"]
+    kept: dict[str, Any] = json.loads((hosts.folder / "scan.json").read_text())
+    return kept | {"exit": done["code"], "said": done["out"]}
+
+
+def problems(seen: dict[str, Any]) -> dict[str, set[str]]:
+    """The ports that each rule finds fault with."""
+    return {
+        finding["rule"]: {e["values"]["port"] for e in finding["evidence"] if "port" in e["values"]}
+        for finding in seen["findings"]
+        if finding["verdict"] == "fail" and seen["profile"] in finding["profiles"]
+    }
+
+
+DECLARED = f'[endpoints."{THERE}"]\ntcp = [80, 443]\n'
+
+
+def test_exactly_what_is_not_declared_is_found(hosts: Inside) -> None:
+    seen = scan(hosts, declared=DECLARED)
+    assert problems(seen) == {
+        "ports.undeclared": {"22/tcp (ssh)", "6379/tcp (redis)", "161/udp (snmp)"},
+        "ports.exposed-services": {"6379/tcp (redis)"},
+        "ports.management": {"22/tcp (ssh)", "161/udp (snmp)"},
+    }
+    assert seen["exit"] == 1
+    answers = {a["item"]: a["answer"] for a in seen["answers"]
+               if a["checklist"] == "vendor-138" and a["target"] == THERE}  # fmt: skip
+    assert {answers[row] for row in ("49", "55", "57")} == {"not_met"}
+    assert answers["53"] == "document_needed"
+
+
+def test_how_the_rest_keeps_silent(hosts: Inside) -> None:
+    (ports,) = (t["seen"]["ports"] for t in scan(hosts, declared=DECLARED)["targets"])
+    states = {port["number"]: port["state"] for port in ports["ports"]}
+    assert states[8080] == "rejected"
+    assert ports["counts"]["tcp"]["closed"] == 1
+    assert ports["counts"]["tcp"]["dropped"] > 150
+    assert {p["number"]: p["service"] for p in ports["ports"] if p["state"] == "open"} == {
+        22: "ssh", 80: "http", 443: "tls", 6379: "redis", 161: "snmp",
+    }  # fmt: skip
+
+
+def test_without_a_declaration_there_is_an_inventory_and_no_guess(hosts: Inside) -> None:
+    seen = scan(hosts)
+    assert "ports.undeclared" not in problems(seen)
+    answers = {a["item"]: a["answer"] for a in seen["answers"]
+               if a["checklist"] == "vendor-138" and a["target"] == THERE}  # fmt: skip
+    assert answers["49"] == "document_needed"
+    assert "6379/tcp (redis)" in seen["said"]
+
+
+def test_a_thousand_silent_ports_are_asked_at_once(hosts: Inside) -> None:
+    seen = scan(hosts, "--ports", "1000-1999", "--rate", "0", "--parallel", "1000", "--tries", "1")
+    (ports,) = (t["seen"]["ports"] for t in seen["targets"])
+    assert ports["counts"]["tcp"] == {"open": 1, "dropped": 1000}
+    assert not ports["shut_out"]

@@ -1,0 +1,349 @@
+"""Asking an address which of its ports answer: plain connections and small datagrams.
+
+Nothing is guessed and nothing sent that a stranger may not send. What had answered is asked again
+all the while: when it falls silent, what was asked meanwhile is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import random
+import resource
+import secrets
+import socket
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from tlscheck.data import data_dir
+from tlscheck.model import Missed, Reason
+from tlscheck.net import now
+from tlscheck.observations.ports import Port, PortsObservation, PortState, ranges
+from tlscheck.probes import datagrams
+from tlscheck.wire import service
+from tlscheck.wire.hello import ClientHello
+
+SUBJECT = "ports"
+TCP, UDP = "tcp", "udp"
+OVER_UDP = ("ike", "dtls", "quic")
+"""Services whose port is one of UDP."""
+RANDOM = 32
+"""How many high ports picked at random are asked too: nobody opened them on purpose."""
+FOR_ALL = 8
+"""So many of them open, something accepts whatever is asked."""
+LEAST_BATCH = 100
+"""After so many ports at the most, or as many as are asked at once, a known one is asked again."""
+MOST_RECOGNISED = 64
+"""How many open ports are asked what they are."""
+AT_ONCE = 8
+"""How many of them at once."""
+PATIENCE = 2.0
+"""Seconds in which a server speaks first."""
+
+_REJECTED = {
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.ENOPROTOOPT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EHOSTDOWN,
+}
+"""What the kernel makes of ICMP that is no port's (and of what our own host forbids)."""
+_NO_ROUTE = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+_SPEAKS_FIRST = frozenset({21, 22, 23, 25, 110, 143, 587, 2222, 3306, 5900, 5901, 5902, 5903})
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How politely is asked."""
+
+    rate: float = 100.0
+    """Connections a second; 0: as many as go."""
+    parallel: int = 50
+    timeout: float = 3.0
+    """Seconds for a connection; after a first answer four times what that took, a second at least.
+    """
+    tries: int = 2
+    """How often a silent port is asked."""
+    only: tuple[int, ...] = ()
+    """These TCP ports instead of the lists; nothing else then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A port of the list."""
+
+    name: str
+    group: str
+
+
+async def probe(
+    address: str,
+    manner: Manner,
+    known: Sequence[int] = (),
+    declared: Mapping[str, tuple[int, ...]] | None = None,
+    tell: Callable[[str, int], None] = lambda about, packets: None,
+) -> PortsObservation | Missed:
+    """The ports of *address*; *known* ones, the targets' own, are asked first."""
+    return await _Look(address, manner, tuple(known), declared, tell).whole()
+
+
+@cache
+def listed() -> Mapping[str, Mapping[int, Listed]]:
+    """The ports of the list, by transport."""
+    file = data_dir("profiles") / "ports" / "ports.toml"
+    content = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {
+        transport: {
+            int(number): Listed(name, group)
+            for group, ports in content[transport].items()
+            for number, name in ports.items()
+        }
+        for transport in (TCP, UDP)
+    }
+
+
+@dataclass
+class _Look:
+    address: str
+    manner: Manner
+    known: tuple[int, ...]
+    declared: Mapping[str, tuple[int, ...]] | None
+    tell: Callable[[str, int], None]
+    states: dict[int, PortState] = field(default_factory=dict)
+    canary: tuple[int, PortState] | None = None
+    """A port that answers, and how."""
+    quickest: float | None = None
+    packets: int = 0
+    next_at: float = 0.0
+    no_route: int = 0
+
+    async def whole(self) -> PortsObservation | Missed:
+        at, loop = now(), asyncio.get_running_loop()
+        began = loop.time()
+        some, picked = set(self.manner.only), list[int]()
+        if not some:
+            picked = random.SystemRandom().sample(range(20000, 61000), RANDOM)
+            some.update(listed()[TCP], (self.declared or {}).get(TCP, ()), picked)
+        some.update(self.known)
+        order = sorted(some - set(self.known))
+        random.SystemRandom().shuffle(order)
+        self.tell("", self.packets)
+        with _enough_files(self.manner.parallel):
+            finished, over_udp = await asyncio.gather(
+                self._scan(self.known, order),
+                self._over_udp(),
+            )
+        if not finished:
+            over_udp = [replace(p, state=_DOUBTED.get(p.state, p.state)) for p in over_udp]
+        if self.no_route == len(self.states):
+            return Missed(SUBJECT, Reason.UNREACHABLE)
+        if self.canary is None and not any(p.state is PortState.OPEN for p in over_udp):
+            return Missed(SUBJECT, Reason.TIMEOUT, "nothing answered")
+        states = {number: self.states.get(number, PortState.UNKNOWN) for number in some}
+        open_ones = sorted(n for n, state in states.items() if state is PortState.OPEN)
+        for_all = len(set(open_ones).intersection(picked)) >= FOR_ALL
+        self.tell("services", self.packets)
+        ports = [*await self._recognised(open_ones, picked), *self._rejected(states), *over_udp]
+        return PortsObservation(
+            at=at,
+            address=self.address,
+            asked={TCP: ranges(some), UDP: ranges(port.number for port in over_udp)},
+            ports=tuple(p for p in ports if p.state in (PortState.OPEN, PortState.REJECTED)),
+            counts={
+                TCP: dict(Counter(states.values())),
+                UDP: dict(Counter(port.state for port in over_udp)),
+            },
+            declared=self.declared,
+            shut_out=not finished,
+            answering_for_all=for_all,
+            packets=self.packets,
+            seconds=round(loop.time() - began, 1),
+        )
+
+    # -- TCP -----------------------------------------------------------------------------------
+
+    async def _scan(self, first: Sequence[int], order: Sequence[int]) -> bool:
+        """Ask all ports in batches, the silent ones again; whether we were answered to the end."""
+        todo = [*first, *order]
+        for _ in range(self.manner.tries):
+            size = max(self.manner.parallel, LEAST_BATCH)
+            batches = [todo[start : start + size] for start in range(len(first), len(todo), size)]
+            for batch in [todo[: len(first)], *batches]:
+                if not await self._batch(batch):
+                    return False
+            first = ()
+            todo = [n for n in todo if self.states.get(n) is PortState.DROPPED]
+        return True
+
+    async def _batch(self, numbers: Sequence[int]) -> bool:
+        before = {n: self.states.get(n) for n in numbers}
+        turns = iter(numbers)
+
+        async def work() -> None:
+            for number in turns:
+                self.states[number] = await self._asked(number)
+
+        await asyncio.gather(*(work() for _ in range(min(self.manner.parallel, len(numbers)))))
+        if self.canary is None:
+            # Nothing has answered yet, so that silence says nothing; perhaps something will.
+            return True
+        if await self._is_answered():
+            return True
+        for number in numbers:
+            if self.states[number] is PortState.DROPPED and before[number] is None:
+                self.states[number] = PortState.UNKNOWN
+        return False
+
+    async def _is_answered(self) -> bool:
+        """Whether the port that had answered still does; asked twice, as a packet may be lost."""
+        assert self.canary is not None
+        number, state = self.canary
+        for _ in range(2):
+            if await self._asked(number) is state:
+                return True
+        return False
+
+    async def _asked(self, number: int) -> PortState:
+        await self._turn()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        state = await self._connect(number)
+        if state in (PortState.OPEN, PortState.CLOSED):
+            took = loop.time() - began
+            self.quickest = took if self.quickest is None else min(self.quickest, took)
+            if self.canary is None or (state is PortState.OPEN is not self.canary[1]):
+                self.canary = (number, state)
+        return state
+
+    async def _connect(self, number: int) -> PortState:
+        loop = asyncio.get_running_loop()
+        try:
+            with _socket(self.address, socket.SOCK_STREAM) as sock:
+                async with asyncio.timeout(self._patience()):
+                    await loop.sock_connect(sock, (self.address, number))
+        except TimeoutError:  # ours, or the kernel's
+            return PortState.DROPPED
+        except ConnectionRefusedError:
+            return PortState.CLOSED
+        except OSError as error:
+            self.no_route += error.errno in _NO_ROUTE
+            return PortState.REJECTED if error.errno in _REJECTED else PortState.UNKNOWN
+        return PortState.OPEN
+
+    def _patience(self) -> float:
+        if self.quickest is None:
+            return self.manner.timeout
+        return min(max(1.0, 4 * self.quickest), self.manner.timeout)
+
+    async def _turn(self) -> None:
+        """Wait until the rate allows one more."""
+        self.packets += 1
+        if self.manner.rate:
+            loop = asyncio.get_running_loop()
+            self.next_at = max(self.next_at, loop.time()) + 1 / self.manner.rate
+            await asyncio.sleep(self.next_at - loop.time() - 1 / self.manner.rate)
+
+    def _rejected(self, states: Mapping[int, PortState]) -> list[Port]:
+        return [
+            _port(number, TCP, state)
+            for number, state in sorted(states.items())
+            if state is PortState.REJECTED and number in listed()[TCP]
+        ]
+
+    # -- what answers --------------------------------------------------------------------------
+
+    async def _recognised(self, numbers: Sequence[int], picked: Iterable[int]) -> list[Port]:
+        """The open ports, as many of them as are asked with what they are."""
+        own = [n for n in numbers if n not in set(picked)]
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(number: int) -> Port:
+            async with gate:
+                return await self._what(_port(number, TCP, PortState.OPEN))
+
+        some = await asyncio.gather(*(one(number) for number in own[:MOST_RECOGNISED]))
+        rest = [n for n in numbers if n not in own[:MOST_RECOGNISED]]
+        return [*some, *(_port(number, TCP, PortState.OPEN) for number in rest)]
+
+    async def _what(self, port: Port) -> Port:
+        """*port* with what answers there: it speaks first, or TLS, or to a plain request."""
+        patience = PATIENCE if port.number in _SPEAKS_FIRST else PATIENCE / 2
+        first = await self._said(port.number, b"", patience)
+        if first:
+            return replace(port, service=service.recognised(first), said=service.printable(first))
+        answer = await self._said(port.number, _hello(), PATIENCE)
+        if service.speaks_tls(answer):
+            return replace(port, service="tls")
+        if not service.recognised(answer):
+            answer = await self._said(port.number, service.REQUEST, PATIENCE) or answer
+        return replace(port, service=service.recognised(answer), said=service.printable(answer))
+
+    async def _said(self, number: int, question: bytes, seconds: float) -> bytes:
+        """The first of what is said to *question*; empty where nothing is."""
+        await self._turn()
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError), _socket(self.address, socket.SOCK_STREAM) as sock:
+            async with asyncio.timeout(self._patience() + seconds):
+                await loop.sock_connect(sock, (self.address, number))
+                if question:
+                    await loop.sock_sendall(sock, question)
+                return await loop.sock_recv(sock, service.MOST_BYTES)
+        return b""
+
+    # -- UDP -----------------------------------------------------------------------------------
+
+    async def _over_udp(self) -> list[Port]:
+        ports = list[Port]()
+        if self.manner.only:
+            return ports
+        wanted = sorted({*listed()[UDP], *(self.declared or {}).get(UDP, ())})
+        rate = min(self.manner.rate or 20.0, 20.0)
+        asked = await datagrams.ask(self.address, wanted, rate, self.manner.tries)
+        self.packets += asked.sent
+        for number, heard in asked.heard.items():
+            port = _port(number, UDP, heard.state)
+            ports.append(replace(port, service=heard.service, refused_by=heard.refused_by))
+        return ports
+
+
+_DOUBTED = {PortState.DROPPED: PortState.UNKNOWN}
+_SPARE = 200
+"""Open files that others need."""
+
+
+@contextlib.contextmanager
+def _enough_files(parallel: int) -> Iterator[None]:
+    """Let the process have as many sockets as it is to use, if it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = parallel + _SPARE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _port(number: int, transport: str, state: PortState) -> Port:
+    known = listed()[transport].get(number)
+    return Port(number, transport, state, known.name if known else "", known.group if known else "")
+
+
+def _socket(address: str, kind: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    sock.setblocking(False)
+    return sock
+
+
+_SUITES = (0xC02F, 0xC02B, 0x009C, 0x002F, 0x00FF)
+"""A few that most servers know; to be answered by an alert is to be answered."""
+
+
+def _hello() -> bytes:
+    return ClientHello(0x0303, secrets.token_bytes(32), _SUITES).records()

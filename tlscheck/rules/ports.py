@@ -1,0 +1,215 @@
+"""Whether only what is meant to be reachable answers, and how the rest keeps silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tlscheck.model import Evidence, Note, Open, Problem, Value
+from tlscheck.observations.ports import Port, PortsObservation, PortState
+from tlscheck.rules.core import NotApplicable, Problems, rule
+
+
+def _charged(seen: PortsObservation) -> None:
+    """Refuse where the address is not the operator's alone."""
+    if seen.shared:
+        raise NotApplicable(
+            "shared",
+            "{address} belongs to {network}, whose ports are not the operator's",
+            address=seen.address,
+            network=seen.shared,
+        )
+
+
+def _unseen(seen: PortsObservation) -> Iterator[Evidence]:
+    """What keeps a look at ports from being whole."""
+    unknown = sum(counts.get(PortState.UNKNOWN, 0) for counts in seen.counts.values())
+    if seen.shut_out:
+        yield Open(
+            "shut-out",
+            "{address} answered and then fell silent: {count} ports are not known",
+            address=seen.address,
+            count=unknown,
+        )
+    elif unknown or not seen.counts.get("tcp"):
+        yield Open(
+            "unknown",
+            "{address}: {count} ports are not known",
+            address=seen.address,
+            count=unknown,
+        )
+    if seen.answering_for_all:
+        yield Open(
+            "answering-for-all",
+            "{address} accepts connections to ports picked at random: what is behind them is not"
+            " known",
+            address=seen.address,
+        )
+
+
+def _named(port: Port) -> str:
+    """A port as people name it."""
+    service = port.service or port.name
+    return f"{port.number}/{port.transport}" + (f" ({service})" if service else "")
+
+
+def _is_declared(seen: PortsObservation, port: Port) -> bool:
+    return port.number in (seen.declared or {}).get(port.transport, ())
+
+
+def _meant(seen: PortsObservation, ports: Iterable[Port]) -> list[Port]:
+    """Ports that something answered at, behind whatever accepts for all."""
+    return [p for p in ports if not seen.answering_for_all or p.service]
+
+
+@rule("Vendor evaluation sheet, row 49")
+def undeclared(seen: PortsObservation) -> Problems:
+    """Only the ports that are declared answer.
+
+    Every further port is one more way in, and a sign that nobody knows what runs there. Close it,
+    or declare it in the configuration with its purpose: ``[endpoints."ADDRESS"]``, ``tcp = [443]``.
+    """
+    _charged(seen)
+    found = _meant(seen, seen.open())
+    if seen.declared is None:
+        yield Open(
+            "nothing-declared",
+            "nothing is declared of {address}; open: {ports}",
+            cause="open_question",
+            address=seen.address,
+            ports=tuple(_named(port) for port in found) or ("-",),
+        )
+    else:
+        for port in found:
+            if not _is_declared(seen, port):
+                yield Problem(
+                    "undeclared",
+                    "{address}: {port} is open and not declared",
+                    address=seen.address,
+                    port=_named(port),
+                )
+    yield from _unseen(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """Groups of ports (``profiles/ports/ports.toml``)."""
+
+    groups: tuple[str, ...]
+
+
+@rule("CISA Binding Operational Directive 23-02", "Vendor evaluation sheet, row 57")
+def exposed_services(seen: PortsObservation, want: Exposed) -> Problems:
+    """No service of inner networks answers: no database, no file sharing, no clear-text login.
+
+    Who reaches such a port is one password or one flaw away from the patients' data. Bind the
+    service to an inner address, and let nothing through to it in the firewall.
+    """
+    _charged(seen)
+    for port in _meant(seen, seen.open()):
+        if port.group in want.groups or _is_of(port, want.groups):
+            yield Problem(
+                "exposed",
+                "{address}: {port} answers to the internet",
+                address=seen.address,
+                port=_named(port),
+            )
+    yield from _unseen(seen)
+
+
+_BY_SERVICE = {
+    "redis": "data",
+    "mysql": "data",
+    "postgresql": "data",
+    "memcache": "data",
+    "ms-sql-s": "data",
+    "telnet": "clear-text",
+    "ftp": "clear-text",
+    "rsync": "clear-text",
+    "ssh": "remote-login",
+    "rfb": "remote-login",
+    "ms-wbt-server": "remote-login",
+}
+"""The group of what answers, wherever it listens."""
+
+
+def _is_of(port: Port, groups: tuple[str, ...]) -> bool:
+    return _BY_SERVICE.get(port.service, "") in groups
+
+
+@rule("CISA Binding Operational Directive 23-02", "Vendor evaluation sheet, rows 55 and 57")
+def management(seen: PortsObservation, want: Exposed) -> Problems:
+    """No way of managing the systems answers that is not declared.
+
+    Remote logins and consoles are what attackers try first. Reach them by a VPN or from listed
+    addresses only; what must be open is to be declared with its purpose.
+    """
+    _charged(seen)
+    for port in _meant(seen, seen.open()):
+        of_group = port.group in want.groups or _is_of(port, want.groups)
+        if of_group and not _is_declared(seen, port):
+            yield Problem(
+                "management",
+                "{address}: {port} answers to the internet and is not declared",
+                address=seen.address,
+                port=_named(port),
+            )
+    yield from _unseen(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How much of what is not open is to be silent."""
+
+    percent: int
+
+
+@rule("Vendor evaluation sheet, rows 53 and 55")
+def filtered(seen: PortsObservation, want: Silence) -> Problems:
+    """Ports that are not in use are silently dropped by a filter.
+
+    A host that refuses each port by itself shows that no filter stands before it, and a filter that
+    refuses shows itself. Set the firewall to drop what is not allowed, before the host.
+    """
+    _charged(seen)
+    counts = {
+        state: seen.count(state)
+        for state in (PortState.DROPPED, PortState.CLOSED, PortState.REJECTED)
+    }
+    total = sum(counts.values())
+    values: dict[str, Value] = {
+        "address": seen.address,
+        **{str(k): v for k, v in counts.items()},
+        "total": total,
+    }
+    by = sorted({port.refused_by for port in seen.ports if port.refused_by} - {seen.address})
+    if not total:
+        yield Open("none", "{address}: no port that is not open was seen", address=seen.address)
+    elif 100 * counts[PortState.DROPPED] >= want.percent * total:
+        yield Note(
+            "dropped",
+            "{address}: of {total} ports that are not open, {dropped} are silently dropped,"
+            " {closed} refused by the host and {rejected} rejected by a filter",
+            **values,
+        )
+    elif counts[PortState.REJECTED] > counts[PortState.CLOSED]:
+        yield Open(
+            "rejected",
+            "{address}: a filter shows itself by rejecting: of {total} ports that are not open,"
+            " {dropped} are silently dropped, {closed} refused and {rejected} rejected",
+            cause="open_question",
+            **values,
+        )
+    else:
+        yield Open(
+            "no-filter",
+            "{address}: no filter is to be seen: of {total} ports that are not open, {dropped} are"
+            " silently dropped, {closed} refused by the host and {rejected} rejected by a filter",
+            cause="open_question",
+            **values,
+        )
+    if by:
+        yield Note(
+            "filter", "{address}: refusals come from {by}", address=seen.address, by=tuple(by)
+        )
+    yield from _unseen(seen)
