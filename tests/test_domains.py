@@ -67,7 +67,14 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(it)
 
 
-CLEAN = ("good.jp", "www.good.jp", "unsigned.jp", "hosted.jp", "www.clinic.co.jp")
+CLEAN = (
+    "www.old.dname.jp",
+    "good.jp",
+    "www.good.jp",
+    "unsigned.jp",
+    "hosted.jp",
+    "www.clinic.co.jp",
+)
 
 
 @pytest.mark.parametrize("name", CLEAN)
@@ -165,7 +172,16 @@ SAME = {
 
 
 def test_the_chain_of_trust_is_what_unbound_makes_of_it(inside: World) -> None:
-    names = ["good.jp", "unsigned.jp", "expired.jp", "wrongds.jp", "clinic.co.jp", "hosting.net"]
+    names = [
+        "good.jp",
+        "unsigned.jp",
+        "expired.jp",
+        "wrongds.jp",
+        "oddds.jp",
+        "dname.jp",
+        "clinic.co.jp",
+        "hosting.net",
+    ]
     done = inside.run(sys.executable, "-c", _UNBOUND, *names)
     assert done["code"] == 0, done["err"]
     lines = (line.partition(" ") for line in done["out"].splitlines())

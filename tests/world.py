@@ -52,6 +52,8 @@ class Made:
     signed: bool = True
     expired: bool = False
     wrong_ds: bool = False
+    odd_ds: bool = False
+    """Of a digest that nobody knows."""
     sha1: bool = False
     nsec3: bool = False
     open: bool = False
@@ -132,6 +134,8 @@ def zones() -> list[Made]:
         ),
         Made("inside6.jp", both, own.replace(f"www A {WEB}", "www AAAA fd00::1")),
         Made("wild6.jp", both, own + "* AAAA 2400:cb00::1\n"),
+        Made("dname.jp", both, own + "old DNAME good.jp.\n"),
+        Made("oddds.jp", both, own, odd_ds=True),
         Made("aged.jp", both, own, aged="www.aged.jp."),
         Made("azurewebsites.net", both, soa() + TWO_SERVERS + "other A 20.1.2.3\n"),
     ]
@@ -178,6 +182,9 @@ def sign(made: Made, text: str) -> dns.zone.Zone:
     text_of_ds = ds.to_text()
     if made.wrong_ds:
         text_of_ds = text_of_ds[:-4] + ("0000" if not text_of_ds.endswith("0000") else "1111")
+    if made.odd_ds:
+        tag, algorithm_number, _, digest = text_of_ds.split()
+        text_of_ds = f"{tag} {algorithm_number} 77 {digest}"
     made.ds = [text_of_ds]
     return zone
 

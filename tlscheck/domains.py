@@ -79,19 +79,30 @@ async def look(
     """A look at each domain that the *hosts* stand under; addresses and bare labels have none."""
     if not {REGISTRATION, DNS} & set(subjects):
         return []
+    hosts = list(hosts)
     by_domain = of(hosts)
     registry = registration.Registry(
         net, order.network, order.contacts, order.refresh, order.ca_file, order.cache
     )
     means = _means(net, registry if REGISTRATION in subjects else None, order)
-    return list(
-        await asyncio.gather(
-            *(
-                _domain(means, registry, domain, names, subjects, order, tell)
-                for domain, names in by_domain.items()
-            )
+    looks = await asyncio.gather(
+        *(
+            _domain(means, registry, domain, names, subjects, order, tell)
+            for domain, names in by_domain.items()
         )
     )
+    return [*looks, *(_suffix(host, subjects) for host in dict.fromkeys(hosts) if _is_suffix(host))]
+
+
+def _is_suffix(host: str) -> bool:
+    """Whether others register their domains under *host*."""
+    return not targets.registrable(host) and not targets.is_address(host) and host not in _LOCAL
+
+
+def _suffix(host: str, subjects: Sequence[str]) -> Look:
+    detail = "a public suffix, under which others register"
+    missed = (Missed(s, Reason.NOT_ASKED, detail) for s in (REGISTRATION, DNS) if s in subjects)
+    return Look(Target(host, Scope.NAME), {}, tuple(missed))
 
 
 def of(hosts: Iterable[str]) -> dict[str, list[str]]:

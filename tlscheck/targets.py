@@ -145,6 +145,11 @@ def registrable(host: str) -> str:
     return str(_suffixes().privatesuffix(host) or "")
 
 
+def is_address(host: str) -> bool:
+    """Whether *host* is a literal address."""
+    return _address(host) is not None
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(only_icann=True)

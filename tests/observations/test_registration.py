@@ -191,6 +191,21 @@ def test_two_records_are_one_too_many() -> None:
         jprs(GENERAL + GENERAL.replace("Active", "To be deleted"), "sakura-clinic.jp")
 
 
+def test_of_two_ends_the_first_counts() -> None:
+    ends = [{"eventAction": "expiration", "eventDate": f"20{year}-01-01T00:00:00Z"}
+            for year in (28, 27, 29)]  # fmt: skip
+    body = {"objectClassName": "domain", "ldhName": "a.com", "events": ends}
+    assert from_rdap(json.dumps(body).encode(), "a.com", "x", AT).expires == date(2027, 1, 1)
+    lines = b"Domain Name: a.com\nExpiry Date: 2028-01-01\nExpiry Date: 2027-01-01\n"
+    assert from_whois(lines, "a.com", "x", AT).expires == date(2027, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["REDACTED FOR PRIVACY", "Data Protected", "Not Disclosed"])
+def test_a_holder_that_is_hidden_is_none(name: str) -> None:
+    lines = f"Domain Name: a.com\nRegistrant Organization: {name}\n".encode()
+    assert from_whois(lines, "a.com", "x", AT).holder == ()
+
+
 def test_every_status_counts() -> None:
     two = GENERAL.replace("Active\n", "Active\n[状態]                          To be deleted\n")
     assert jprs(two, "sakura-clinic.jp").statuses == ("Active", "To be deleted")

@@ -15,9 +15,10 @@ import pytest
 from tests.probes.test_nameserver import framed, serving
 from tlscheck.model import Reason, State
 from tlscheck.net import Net, NetError
-from tlscheck.observations.dns import DnsObservation, Role
+from tlscheck.observations.dns import DnsObservation, Outcome, Role
 from tlscheck.probes import dns as probe
 from tlscheck.probes import nameserver
+from tlscheck.probes.dns import mail
 from tlscheck.probes.nameserver import NameServers
 from tlscheck.probes.walk import Walk
 
@@ -164,6 +165,51 @@ def test_a_domain_with_an_address_and_no_mail_host_may_take_mail(
 ) -> None:
     mail = look({("example.jp.", "A"): addresses}).mail
     assert (mail.takes, mail.implicit) == (U if implicit else R, implicit)
+
+
+def test_who_knows_no_edns_is_asked_without() -> None:
+    def old(name: str, rdtype: str, answer: dns.message.Message) -> dns.message.Message:
+        if answer.edns >= 0:
+            answer.set_rcode(dns.rcode.FORMERR)
+            answer.answer = []
+            answer.use_edns(False)
+        return answer
+
+    (server,) = look(udp=old, tcp=old).zone.servers
+    assert (server.udp, server.edns) == (Outcome.AUTHORITATIVE, R)
+
+
+@pytest.mark.parametrize(
+    ("text", "usable"),
+    [
+        ("3 1 1 " + "ee" * 32, True),
+        ("2 0 2 " + "ee" * 64, True),
+        ("3 1 0 " + "ee" * 91, True),
+        ("1 1 1 " + "ee" * 32, False),
+        ("3 1 9 " + "ee" * 32, False),
+        ("3 7 1 " + "ee" * 32, False),
+        ("3 1 0 " + "ee" * 20, False),
+    ],
+)
+def test_records_that_can_vouch_for_a_mail_host(text: str, usable: bool) -> None:
+    (record,) = dns.rrset.from_text("a.", 1, "IN", "TLSA", text)
+    assert mail._is_usable(record) is usable
+
+
+@pytest.mark.parametrize(
+    ("records", "found"),
+    [
+        (['"v=STSv1; id=1"'], True),
+        (['"v=STSv1;id=20261121A;"'], True),
+        (['"v=STSv1;"'], False),
+        (['"v=STSv1; id="'], False),
+        (['"v=STSv1; id=1"', '"v=STSv1; id=2"'], False),
+    ],
+)
+def test_an_mta_sts_record_is_one_with_an_id(records: list[str], found: bool) -> None:
+    policy = look({("_mta-sts.example.jp.", "TXT"): records}).mail.mta_sts
+    assert policy
+    assert bool(policy.record) is found
 
 
 def test_a_null_mail_host_takes_no_mail() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -102,6 +103,12 @@ CHANGES: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({"expires": days(-1)}, {"expiry": ["expired"]}),
     ({"events": (Event("transfer", moment(-89)),)}, {"transfer": ["event"]}),
     ({"events": (Event("transfer", moment(-91)),)}, {}),
+    ({"declared": Declared(), "before": None}, {}),
+    ({"declared": None, "before": replace(GOOD.record, holder=())},
+     {"unchanged": ["holder-hidden?"]}),
+    ({"declared": None, "before": GOOD.record, "name_servers": ()},
+     {"unchanged": ["name-servers-hidden?"]}),
+    ({"name_servers": ()}, {"unchanged": ["name-servers-hidden?"]}),
     ({"updated": moment(-89)}, {"transfer": ["updated?"]}),
     ({"updated": moment(-1), "events": (Event("transfer", moment(-91)),)}, {}),
     ({"events": (Event("reregistration", moment(-900)),)}, {"age": ["anew"]}),

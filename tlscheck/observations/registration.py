@@ -144,6 +144,11 @@ class Declared:
     name_servers: tuple[str, ...] = ()
     in_use_since: date | None = None
 
+    @property
+    def compared(self) -> bool:
+        """Whether it says anything that a registry does too."""
+        return bool(self.holder or self.registrar or self.name_servers)
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -191,7 +196,8 @@ def from_rdap(
     events = tuple(_events(answer))
     days = {event.action: event.at for event in reversed(events)}
     registrar, holder = _entity(answer, "registrar"), _entity(answer, "registrant")
-    created, expires = days.get("registration"), days.get("expiration")
+    # Of several ends that contradict each other the first.
+    created, expires = days.get("registration"), _earliest(events, "expiration")
     secure = answer.get("secureDNS")
     return Record(
         domain=domain,
@@ -201,7 +207,7 @@ def from_rdap(
         statuses=_some(_status(word) for word in _words(answer.get("status"))),
         registrar=_vcard(registrar, "fn") or _text(registrar.get("handle")),
         registrar_id=_iana_id(registrar),
-        holder=tuple(filter(None, (_vcard(holder, "org"),))),
+        holder=_told(_vcard(holder, "org")),
         created=created.date() if created else None,
         expires=expires.date() if expires else None,
         updated=days.get("last changed"),
@@ -212,6 +218,10 @@ def from_rdap(
             answer if contacts else _without_contacts(answer), ensure_ascii=False, sort_keys=True
         ),
     )
+
+
+def _earliest(events: Iterable[Event], action: str) -> datetime | None:
+    return min((event.at for event in events if event.action == action), default=None)
 
 
 def _events(answer: Mapping[str, Any]) -> Iterable[Event]:
@@ -253,6 +263,16 @@ def _vcard(entity: Mapping[str, Any], name: str) -> str:
             value = row[3][0] if isinstance(row[3], list) and row[3] else row[3]
             return _text(value)
     return ""
+
+
+_HIDDEN = re.compile(
+    r"redacted|not disclosed|non-public data|gdpr|data protected|statutory masking", re.IGNORECASE
+)
+
+
+def _told(*names: str) -> tuple[str, ...]:
+    """The names that tell something: not those that say that it is hidden."""
+    return _some(name for name in names if not _HIDDEN.search(name))
 
 
 def _iana_id(entity: Mapping[str, Any]) -> str:
@@ -406,17 +426,8 @@ def from_whois(
         raise UnreadableError("no record of the domain asked for")
     statuses = _any(values, "domain status", "status", "state")
     created = _moment(_one(values, "creation date", "created", "registered"))
-    expires = _moment(
-        _one(
-            values,
-            "registry expiry date",
-            "expiry date",
-            "expires",
-            "expiration date",
-            "paid-till",
-            "registrar registration expiration date",
-        )
-    )
+    ends = [_moment(end) for end in _any(values, *_ENDS)]
+    expires = min((end for end in ends if end), default=None)
     hosts = (value.split()[0] for value in _any(values, "name server", "nserver", "nameserver"))
     return Record(
         domain=domain,
@@ -426,13 +437,23 @@ def from_whois(
         statuses=_some(_status(value) for value in statuses),
         registrar=_one(values, "registrar"),
         registrar_id=_one(values, "registrar iana id"),
-        holder=_some(values.get("registrant organization", ())),
+        holder=_told(*values.get("registrant organization", ())),
         created=created.date() if created else None,
         expires=expires.date() if expires else None,
         updated=_moment(_one(values, "updated date", "last updated", "last modified")),
         name_servers=_some(sorted(_lower(hosts))),
         text=text if contacts else "\n".join(f"{e.name}: {e.value}" for e in entries),
     )
+
+
+_ENDS = (
+    "registry expiry date",
+    "expiry date",
+    "expires",
+    "expiration date",
+    "paid-till",
+    "registrar registration expiration date",
+)
 
 
 def _domain_lines(text: str) -> list[str]:

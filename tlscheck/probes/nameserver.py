@@ -32,6 +32,7 @@ SECOND_TRIES = 4
 PAYLOAD = 1232
 """What UDP may bring, as all but ancient paths carry it (RFC 9715)."""
 _HEADER = 12
+_NO_EDNS = (dns.rcode.FORMERR, dns.rcode.NOTIMP)
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -95,9 +96,14 @@ class NameServers:
             if not tcp and address not in self._heard and reply.trouble:
                 self._dead[address] = reply.trouble
             return reply
+        if edns == 0 and not tcp and reply.message.rcode() in _NO_EDNS:
+            # RFC 6891, section 7: who does not know EDNS is asked without.
+            plain = _question(name, rdtype, recursion=recursion, edns=None)
+            without = await self._twice(address, plain, tcp=False)
+            reply = without if without.message is not None else reply
         self._heard.add(address)
         self._dead.pop(address, None)
-        if not tcp and reply.message.flags & dns.flags.TC:
+        if not tcp and reply.message and reply.message.flags & dns.flags.TC:
             return await self._twice(address, question, tcp=True)
         return reply
 

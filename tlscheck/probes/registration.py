@@ -107,10 +107,11 @@ class Registry:
 
     async def _desk(self, domain: str) -> Desk:
         known = _servers()
-        if own := _longest(domain, self.network.whois):
-            return Desk("whois", own, given=True, jprs=domain.endswith(".jp"))
-        if own := _longest(domain, self.network.rdap):
-            return Desk("rdap", own, given=True)
+        for suffix in _suffixes(domain):
+            if own := self.network.rdap.get(suffix):
+                return Desk("rdap", own, given=True)
+            if own := self.network.whois.get(suffix):
+                return Desk("whois", own, given=True, jprs=domain.endswith(".jp"))
         if host := _longest(domain, known["whois"]):
             return Desk("whois", host, jprs=host == _JPRS)
         if base := _longest(domain, await self._bootstrap()) or _longest(domain, known["rdap"]):
@@ -146,6 +147,8 @@ class Registry:
         async with self._turn(urlsplit(url).netloc, "rdap"):
             asked = now()
             found = await self._fetched(url, desk)
+        if found.status == _NOT_FOUND and found.body.lstrip().startswith(b"<"):
+            raise NetError(Reason.MALFORMED, f"HTTP status {found.status}")  # a page, no registry
         if found.status == _NOT_FOUND:
             return Record(domain, url, asked, Layout.RDAP, State.REFUSED)
         if found.status != _OK:

@@ -362,15 +362,16 @@ def unchanged(seen: RegistrationObservation) -> Problems:
     that was meant, correct ``[domain]`` in the configuration, or compare with a newer scan.
     """
     record = _registered(seen)
-    if seen.declared is None and seen.before is None:
+    declared = seen.declared if seen.declared and seen.declared.compared else None
+    if declared is None and seen.before is None:
         raise NotApplicable(
             "no-baseline",
-            "nothing was declared of {domain} and no earlier scan was given: one look cannot tell"
-            " whether it was moved",
+            "nothing was declared of {domain} and no earlier scan of it was given: one look cannot"
+            " tell whether it was moved",
             domain=record.domain,
         )
-    if seen.declared is not None:
-        yield from _against_declared(record, seen.declared)
+    if declared is not None:
+        yield from _against_declared(record, declared)
     if seen.before is not None:
         yield from _against_before(record, seen.before)
 
@@ -378,12 +379,7 @@ def unchanged(seen: RegistrationObservation) -> Problems:
 def _against_declared(record: Record, declared: Declared) -> Iterator[Evidence]:
     if declared.holder:
         if not record.holder:
-            yield Open(
-                "holder-hidden",
-                "the registry does not tell the holder of {domain}",
-                cause="open_question",
-                domain=record.domain,
-            )
+            yield _holder_hidden(record.domain)
         elif not _alike(record.holder, declared.holder):
             yield Problem(
                 "holder",
@@ -395,12 +391,7 @@ def _against_declared(record: Record, declared: Declared) -> Iterator[Evidence]:
     if declared.registrar:
         shown = tuple(filter(None, (record.registrar, record.registrar_id)))
         if not shown:
-            yield Open(
-                "registrar-hidden",
-                "the registry does not tell the registrar of {domain}",
-                cause="open_question",
-                domain=record.domain,
-            )
+            yield _registrar_hidden(record.domain)
         elif not _alike(shown, declared.registrar):
             yield Problem(
                 "registrar",
@@ -410,7 +401,9 @@ def _against_declared(record: Record, declared: Declared) -> Iterator[Evidence]:
                 declared=declared.registrar,
             )
     wanted = tuple(sorted(name.rstrip(".").lower() for name in declared.name_servers))
-    if wanted and wanted != record.name_servers:
+    if wanted and not record.name_servers:
+        yield _name_servers_hidden(record.domain)
+    elif wanted and wanted != record.name_servers:
         yield Problem(
             "name-servers",
             "the name servers of {domain} are {now}, declared are {declared}",
@@ -424,26 +417,39 @@ def _against_before(record: Record, before: Record) -> Iterator[Evidence]:
     if before.registered is not State.ACCEPTED:
         yield Problem("reappeared", "{domain} was not registered before", domain=record.domain)
         return
-    if before.holder != record.holder and not (
-        before.holder and record.holder and _alike(record.holder, before.holder)
-    ):
-        yield Problem(
-            "holder-changed",
-            "the holder of {domain} is {now}, before it was {before}",
-            **_both(record.domain, record.holder, before.holder),
+    domain, holder = record.domain, record.holder
+    if not (holder and before.holder and _alike(holder, before.holder)):
+        yield from _compared(
+            holder,
+            before.holder,
+            Problem(
+                "holder-changed",
+                "the holder of {domain} is {now}, before it was {before}",
+                **_both(domain, holder, before.holder),
+            ),
+            _holder_hidden(domain),
         )
-    if (record.registrar_id or record.registrar) != (before.registrar_id or before.registrar):
-        yield Problem(
+    now, then = _registrar(record), _registrar(before)
+    yield from _compared(
+        now,
+        then,
+        Problem(
             "registrar-changed",
             "the registrar of {domain} is {now}, before it was {before}",
-            **_both(record.domain, (record.registrar,), (before.registrar,)),
-        )
-    if record.name_servers != before.name_servers:
-        yield Problem(
+            **_both(domain, now, then),
+        ),
+        _registrar_hidden(domain),
+    )
+    yield from _compared(
+        record.name_servers,
+        before.name_servers,
+        Problem(
             "name-servers-changed",
             "the name servers of {domain} are {now}, before they were {before}",
-            **_both(record.domain, record.name_servers, before.name_servers),
-        )
+            **_both(domain, record.name_servers, before.name_servers),
+        ),
+        _name_servers_hidden(domain),
+    )
     if record.created != before.created:
         yield Problem(
             "created-changed",
@@ -452,6 +458,47 @@ def _against_before(record: Record, before: Record) -> Iterator[Evidence]:
             now=str(record.created or "-"),
             before=str(before.created or "-"),
         )
+
+
+def _compared(
+    now: tuple[str, ...], then: tuple[str, ...], problem: Problem, hidden: Open
+) -> Iterator[Evidence]:
+    """The *problem* where both were told and differ, *hidden* where one was not told."""
+    if bool(now) != bool(then):
+        yield hidden
+    elif now != then:
+        yield problem
+
+
+def _registrar(record: Record) -> tuple[str, ...]:
+    return tuple(filter(None, (record.registrar_id or record.registrar,)))
+
+
+def _holder_hidden(domain: str) -> Open:
+    return Open(
+        "holder-hidden",
+        "the registry does not tell the holder of {domain}",
+        cause="open_question",
+        domain=domain,
+    )
+
+
+def _registrar_hidden(domain: str) -> Open:
+    return Open(
+        "registrar-hidden",
+        "the registry does not tell the registrar of {domain}",
+        cause="open_question",
+        domain=domain,
+    )
+
+
+def _name_servers_hidden(domain: str) -> Open:
+    return Open(
+        "name-servers-hidden",
+        "the registry does not tell the name servers of {domain}",
+        cause="open_question",
+        domain=domain,
+    )
 
 
 def _both(domain: str, now: tuple[str, ...], before: tuple[str, ...]) -> dict[str, Value]:
@@ -500,12 +547,7 @@ def holder(seen: RegistrationObservation) -> Problems:
     if not named:
         raise NotApplicable("no-organization", "no certificate that was seen names an organisation")
     if not record.holder:
-        yield Open(
-            "holder-hidden",
-            "the registry does not tell the holder of {domain}",
-            cause="open_question",
-            domain=record.domain,
-        )
+        yield _holder_hidden(record.domain)
         return
     known = (*record.holder, *(seen.declared.holder if seen.declared else ()))
     for shown in named:

@@ -292,6 +292,10 @@ def dmarc(name: str, texts: Iterable[str], *, of_parent: bool) -> Dmarc | None:
     )
 
 
+_LONGEST = 31_557_600
+"""Seconds that a policy may hold (RFC 8461, section 3.2)."""
+
+
 def transport_policy(record: str, body: bytes) -> TransportPolicy:
     """The policy file of MTA-STS (RFC 8461, section 3.2)."""
     text = body.decode("utf-8", "replace")
@@ -299,14 +303,15 @@ def transport_policy(record: str, body: bytes) -> TransportPolicy:
     pairs = [(key.strip().lower(), value.strip()) for key, colon, value in lines if colon]
     values = dict(reversed(pairs))
     age = values.get("max_age", "")
-    if values.get("version") != "STSv1":
+    sound = age.isascii() and age.isdigit() and len(age) < 10 and 0 < int(age) <= _LONGEST
+    if values.get("version") != "STSv1" or not sound:
         return TransportPolicy(record, State.REFUSED, trouble="malformed")
     return TransportPolicy(
         record,
         State.ACCEPTED,
         values.get("mode", "").lower()[:20],
         tuple(value.lower()[:253] for key, value in pairs if key == "mx")[:32],
-        int(age) if age.isdigit() and len(age) < 12 else None,
+        int(age),
     )
 
 

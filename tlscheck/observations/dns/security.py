@@ -12,6 +12,7 @@ import dns.dnssec
 import dns.exception
 import dns.message
 import dns.name
+import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
@@ -48,7 +49,7 @@ class Security:
     problem: str = ""
     """Why it is bogus or unknown: ``expired``, ``not_yet_valid``, ``ds_mismatch``,
     ``bad_signature``, ``no_signature``, ``no_keys``, ``no_denial``, ``no_anchor``,
-    ``parent_bogus``, ``no_answer``, ``too_many_keys``."""
+    ``parent_bogus``, ``no_answer``, ``too_many_keys``; why it is insecure: ``unsupported``."""
     signed: bool = False
     """Whether the zone has keys, trusted or not."""
     ds: tuple[str, ...] = ()
@@ -126,12 +127,14 @@ def _trusted(
 ) -> Trust:
     """The trust in the zone's keys, given the DS *records* that are trusted."""
     keys = _set(answer, name, dns.rdatatype.DNSKEY)
-    ds = _ds(records)
+    ds, algorithms = _ds(records), _algorithms(keys)
+    records = _counting(records)
+    if not records:  # as if there were none (RFC 4035, section 5.2)
+        return Trust(Security(Standing.INSECURE, "unsupported", bool(keys), ds, algorithms))
     if answer is None:
         return Trust(Security(problem="no_answer", ds=ds))
     if keys is None:
         return Trust(Security(Standing.BOGUS, "no_keys", False, ds))
-    algorithms = _algorithms(keys)
     if len(keys) > MOST_KEYS:
         return Trust(Security(Standing.UNKNOWN, "too_many_keys", True, ds, algorithms))
     anchored = [key for key in keys if any(_matches(name, key, record) for record in records)]
@@ -221,6 +224,30 @@ def denies(
     return spoken and not any(problem_of(answer, s, keys, at) for s in proofs)
 
 
+def contradicts(
+    answer: dns.message.Message, name: dns.name.Name, keys: dns.rrset.RRset, at: datetime
+) -> bool:
+    """Whether *answer* says that there is no *name*, and its own signed proof that there is."""
+    return answer.rcode() == dns.rcode.NXDOMAIN and any(
+        _is_at(rrset, record, name) and not problem_of(answer, rrset, keys, at)
+        for rrset in answer.authority
+        if rrset.rdtype in (dns.rdatatype.NSEC, dns.rdatatype.NSEC3)
+        for record in rrset
+    )
+
+
+def synthesised(answer: dns.message.Message, rrset: dns.rrset.RRset) -> bool:
+    """Whether *rrset* is the alias that a DNAME record in *answer* makes, which nobody signs
+    (RFC 6672, section 5.3.1).
+    """
+    return rrset.rdtype == dns.rdatatype.CNAME and any(
+        other.rdtype == dns.rdatatype.DNAME
+        and rrset.name.is_subdomain(other.name)
+        and rrset[0].target == rrset.name.relativize(other.name).derelativize(other[0].target)
+        for other in answer.answer
+    )
+
+
 def rsa_bits(answer: dns.message.Message | None, name: dns.name.Name) -> tuple[int, ...]:
     """The lengths of a zone's RSA keys."""
     lengths = set()
@@ -302,6 +329,18 @@ def _algorithms(keys: dns.rrset.RRset | None) -> tuple[int, ...]:
 
 def _ds(records: Iterable[DS] | None) -> tuple[str, ...]:
     return tuple(sorted(f"{r.key_tag} {r.algorithm} {r.digest_type}" for r in records or ()))
+
+
+_ALGORITHMS = frozenset({5, 7, 8, 10, 13, 14, 15, 16})
+_SHA1, _DIGESTS = 1, frozenset({1, 2, 4})
+"""What can be checked here, and by resolvers (RFC 9904)."""
+
+
+def _counting(records: Sequence[DS]) -> list[DS]:
+    """The DS records that count: SHA-1 does not beside a better digest (RFC 4509, section 3)."""
+    known = [r for r in records if r.algorithm in _ALGORITHMS and r.digest_type in _DIGESTS]
+    better = [r for r in known if r.digest_type != _SHA1]
+    return better or known
 
 
 def _matches(name: dns.name.Name, key: DNSKEY, record: DS) -> bool:

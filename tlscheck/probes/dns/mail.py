@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime
+from typing import Any
 
 import dns.name
 import dns.rdatatype
@@ -29,6 +31,12 @@ _MX, _TXT, _TLSA = dns.rdatatype.MX, dns.rdatatype.TXT, dns.rdatatype.TLSA
 _OK = 200
 _USABLE = (2, 3)
 """The certificate usages that count for mail: DANE-TA and DANE-EE (RFC 7672, section 3.1)."""
+_DIGESTS = (1, 2)
+"""SHA-256 and SHA-512."""
+_KEY = 40
+"""The smallest public key, Ed25519's, has 44 octets."""
+_IDENTIFIED = re.compile(r"v=STSv1\s*;(?:[^;]*;)*\s*id=[A-Za-z0-9]{1,32}\s*(?:;.*)?")
+"""RFC 8461, section 3.1."""
 
 
 async def mail_of(means: Means, at: datetime, domain: str) -> Mail:
@@ -73,7 +81,7 @@ async def _host(means: Means, at: datetime, preference: int, host: str) -> MailH
     four, six, tlsa = await asyncio.gather(
         walk.find(name, A), walk.find(name, AAAA), walk.find(name_of("_25._tcp", name), _TLSA)
     )
-    dane = await _dane(means, at, tlsa)
+    dane = await _dane(means, at, tlsa) if exists((four, six)) is State.ACCEPTED else State.REFUSED
     is_alias = bool(four.aliases or six.aliases)
     found = addresses((four, six))
     return MailHost(host, preference, exists((four, six)), dane, is_alias, found)
@@ -84,7 +92,7 @@ async def _dane(means: Means, at: datetime, tlsa: Found) -> State:
         return State.UNKNOWN
     if tlsa.rrset is None or tlsa.message is None:
         return State.REFUSED
-    if not any(record.usage in _USABLE for record in tlsa.rrset):
+    if not any(_is_usable(record) for record in tlsa.rrset):
         return State.REFUSED
     trust = await means.trust(tlsa.cut, at)
     if trust.keys is None or trust.security.standing is not Standing.SECURE:
@@ -92,6 +100,13 @@ async def _dane(means: Means, at: datetime, tlsa: Found) -> State:
         return State.UNKNOWN if unknown else State.REFUSED
     wrong = await asyncio.to_thread(security.problem_of, tlsa.message, tlsa.rrset, trust.keys, at)
     return State.REFUSED if wrong else State.ACCEPTED
+
+
+def _is_usable(tlsa: Any) -> bool:
+    """Whether a TLSA record can vouch for a mail host (RFC 7672, section 3.1; RFC 6698, 2.1)."""
+    whole = tlsa.mtype == 0 and len(tlsa.cert) > _KEY
+    fits = whole or tlsa.mtype in _DIGESTS  # whose lengths are checked as they are read
+    return tlsa.usage in _USABLE and tlsa.selector in (0, 1) and fits
 
 
 async def _spf(walk: Walk, apex: dns.name.Name) -> Spf | None:
@@ -127,7 +142,7 @@ async def _dmarc(walk: Walk, apex: dns.name.Name) -> Dmarc | None:
 async def _mta_sts(means: Means, domain: str) -> TransportPolicy | None:
     found = await means.walk.find(name_of(f"_mta-sts.{domain}"), _TXT)
     record = _versioned(found, "v=STSv1")
-    if not record:
+    if not record or not _IDENTIFIED.fullmatch(record):
         return None if record is None else TransportPolicy()
     host = f"mta-sts.{domain}"
     try:
@@ -148,8 +163,10 @@ async def _mta_sts(means: Means, domain: str) -> TransportPolicy | None:
 
 
 def _versioned(found: Found, version: str) -> str | None:
-    """The one TXT record that begins with *version*; empty where none does, ``None``: unknown."""
+    """The one TXT record that begins with *version*; empty where none does, or several do, which
+    counts for as much; ``None``: unknown.
+    """
     if not found.answered:
         return None
     some = [t for t in texts(found.rrset) if t.partition(";")[0].strip() == version]
-    return some[0] if some else ""
+    return some[0] if len(some) == 1 else ""

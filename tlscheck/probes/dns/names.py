@@ -15,6 +15,11 @@ from tlscheck.probes.dns.read import addresses, complete, exists, name_of, text_
 from tlscheck.probes.walk import AAAA, A, Walk
 
 MOST_CAA = 32
+_CRITICAL = 128
+_TAGS = frozenset(
+    {"issue", "issuewild", "iodef", "contactemail", "contactphone", "issuemail", "issuevmc"}
+)
+"""The properties of CAA records (IANA's registry)."""
 
 _CAA, _HTTPS = dns.rdatatype.CAA, dns.rdatatype.HTTPS
 
@@ -57,8 +62,11 @@ async def _caa(walk: Walk, name: dns.name.Name) -> tuple[str, tuple[str, ...] | 
 
 def _properties(caa: Iterable[Any]) -> Iterable[str]:
     for record in caa:
-        tag, value = record.tag.decode("ascii", "replace"), record.value.decode("utf-8", "replace")
-        yield f"{tag.lower()} {value[:200]}"
+        tag = record.tag.decode("ascii", "replace").lower()
+        value = record.value.decode("utf-8", "replace")[:200]
+        # Who does not know a critical property must not issue (RFC 8659, section 4.5).
+        critical = record.flags & _CRITICAL and tag not in _TAGS
+        yield f"critical {tag} {value}" if critical else f"{tag} {value}"
 
 
 def _https(record: Any) -> HttpsRecord:

@@ -27,10 +27,34 @@ async def signed(means: Means, at: datetime, apex: dns.name.Name) -> tuple[Signe
         for message in each.passed
         for rrset in message.answer
         if rrset.rdtype != _RRSIG and rrset.name.is_subdomain(apex)
+        if not security.synthesised(message, rrset)
     ]
     once = {(rrset.name, rrset.rdtype): (rrset, message) for rrset, message in found}
     checked = await asyncio.gather(*(_checked(means, at, *each) for each in once.values()))
-    return tuple(each for each in checked if each is not None)
+    denied = await asyncio.gather(*(_denied(means, at, *each) for each in _negative(means, apex)))
+    return tuple(each for each in (*checked, *denied) if each is not None)
+
+
+def _negative(means: Means, apex: dns.name.Name) -> list[tuple[dns.name.Name, dns.message.Message]]:
+    """The names that are said not to exist, each with the answer that says so."""
+    return [
+        (name, each.message)
+        for name, each in means.walk.found()
+        if name.is_subdomain(apex) and each.message is not None and each.nonexistent
+        if not each.aliases
+    ]
+
+
+async def _denied(
+    means: Means, at: datetime, name: dns.name.Name, message: dns.message.Message
+) -> Signed | None:
+    trust = await means.trust(means.walk.closest(name), at)
+    if trust.keys is None or trust.security.standing is not Standing.SECURE:
+        return None
+    if await asyncio.to_thread(security.contradicts, message, name, trust.keys, at):
+        rdtype = dns.rdatatype.to_text(message.question[0].rdtype)
+        return Signed(text_of(name), rdtype, "false_denial")
+    return None
 
 
 async def _checked(

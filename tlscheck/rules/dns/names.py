@@ -112,8 +112,18 @@ def caa(seen: DnsObservation) -> Problems:
     for name in seen.names:
         if name.caa is None:
             yield Open("unseen", "the CAA records of {name} were not seen", name=name.name)
-        elif not any(record.startswith("issue ") for record in name.caa):
+            continue
+        if not any(record.startswith("issue ") for record in name.caa):
             yield Problem("none", "{name}: no CAA record says who may issue", name=name.name)
+        for record in name.caa:
+            if record.startswith("critical "):
+                yield Problem(
+                    "critical",
+                    "{name}: a critical CAA property that authorities do not know forbids them to"
+                    " issue: {record}",
+                    name=name.name,
+                    record=record,
+                )
 
 
 @dataclass(frozen=True, slots=True)

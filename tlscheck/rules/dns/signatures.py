@@ -23,6 +23,8 @@ _BROKEN = {
     "parent_bogus": _N("a zone above it is broken"),
     "no_anchor": _N("no key of the root is configured"),
     "no_answer": _N("not every zone on the way told its keys"),
+    "false_denial": _N("it is denied, and the proof says that it exists"),
+    "unsupported": _N("no algorithm of its DS records is one that resolvers check"),
     "too_many_keys": _N("it has more keys than are looked at"),
 }
 
@@ -34,7 +36,10 @@ def dnssec(seen: DnsObservation) -> Problems:
     With a broken chain the domain does not exist for everybody whose resolver validates. Sign the
     zone anew, or have the registrar put the DS record in order; if in haste, have it removed.
     """
-    for zone in delegated(seen):
+    zones = delegated(seen)
+    if all(zone.security.standing is Standing.INSECURE for zone in zones):
+        raise NotApplicable("unsigned", "{domain} is not signed", domain=seen.domain)
+    for zone in zones:
         security = zone.security
         if security.standing is Standing.BOGUS:
             yield _broken(security.problem, zone.name)
@@ -86,7 +91,9 @@ def signed(seen: DnsObservation) -> Problems:
     Sign the zone and give the registrar its DS record.
     """
     for zone in delegated(seen):
-        if zone.security.standing is Standing.INSECURE:
+        if zone.security.problem == "unsupported":
+            yield _broken("unsupported", zone.name)
+        elif zone.security.standing is Standing.INSECURE or zone.security.problem == "no_keys":
             yield Problem("unsigned", "{zone} is not signed", zone=zone.name)
         elif zone.security.standing is Standing.UNKNOWN:
             yield Open("unseen", "whether {zone} is signed is not known", zone=zone.name)
@@ -222,7 +229,9 @@ def ds_kept(seen: DnsObservation) -> Problems:
     on.
     """
     if seen.ds_before is None:
-        raise NotApplicable("no-baseline", "no earlier scan was given")
+        raise NotApplicable(
+            "no-baseline", "no earlier scan of {domain} was given", domain=seen.domain
+        )
     delegated(seen)
     zone = seen.zone
     gone = tuple(sorted(set(seen.ds_before) - set(zone.security.ds)))
