@@ -250,14 +250,25 @@ class _Look:
 
     async def _begin(self) -> bool:
         """Find a hello that is answered: the canary."""
-        for version in (*_ORDER, _ORDER[0]):
-            question = Question(version, tuple(chunks(version)[0]))
-            heard = await self._ask(question)
-            if heard.version is not None:
-                self._canary, self._healthy = question, State.ACCEPTED
+        likely = [Question(version, tuple(chunks(version)[0])) for version in _ORDER]
+        for question in (*likely, likely[0]):
+            if await self._is_canary(question):
                 return True
-            self.detail = self.detail or heard.trouble or ""
+        # Refused in words: it may take nothing but what is unlikely.
+        if any(taken.alerts for taken in self._taken.values()):
+            for version in (DtlsVersion.DTLS_1_2, DtlsVersion.DTLS_1_0):
+                for chunk in chunks(version)[1:]:
+                    if await self._is_canary(Question(version, tuple(chunk))):
+                        return True
         return False
+
+    async def _is_canary(self, question: Question) -> bool:
+        heard = await self._ask(question)
+        self.detail = self.detail or heard.trouble or ""
+        if heard.version is None:
+            return False
+        self._canary, self._healthy = question, State.ACCEPTED
+        return True
 
     async def _settle(self, version: DtlsVersion) -> None:
         """Everything of *version*, once and then once more in the other order."""
@@ -287,10 +298,8 @@ class _Look:
                 )
                 if heard.version is version and heard.suite in names:
                     names.remove(heard.suite)
-                    taken.suites.append(heard.suite)
                     continue
                 if heard.alert is not None:
-                    taken.alerts.add(heard.alert)
                     refused += names
                 older = heard.version is not None and heard.version.code > version.code
                 if not taken.suites and (older or heard.alert == _PROTOCOL_VERSION):
@@ -324,6 +333,11 @@ class _Look:
             return Heard(Flight(), trouble=error.reason)
         self._spoke = self._spoke or heard.verified or bool(heard.version or heard.flight.alerts)
         self._chain = self._chain or heard.flight.certificates
+        if heard.alert is not None:
+            self._taken[question.version].alerts.add(heard.alert)
+        if heard.version is not None and heard.suite in question.suites:
+            own = self._taken[heard.version].suites
+            own.extend([heard.suite] if heard.suite not in own else [])
         if heard.version is not None and (heard.verified or _judges_cookies(heard)):
             self._verified.add(heard.verified)
         if heard.version is not None and not heard.verified and heard.received > self._largest[1]:

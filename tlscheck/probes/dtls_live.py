@@ -20,6 +20,8 @@ from tlscheck.wire import dtls
 _CIPHERS = b"DEFAULT:ALL:COMPLEMENTOFALL:!aNULL:@SECLEVEL=0"
 """Sensible suites first, then whatever else authenticates the server."""
 _MTU = 1200
+_PATIENCE = 5.0
+"""Seconds for the handshake, in which OpenSSL repeats its hello twice."""
 _MOST = 16384
 
 T = TypeVar("T")
@@ -112,7 +114,7 @@ async def handshake(net: Net, place: Place, timeout: float) -> AsyncIterator[Sec
         if place.sni:
             conn.set_tlsext_host_name(place.sni.encode("ascii"))
         channel = Secured(socket, conn)
-        await channel.drive(conn.do_handshake)
+        await channel.drive(conn.do_handshake, timeout - _PATIENCE)
         channel.flush()
         try:
             yield channel

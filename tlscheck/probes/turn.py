@@ -35,7 +35,7 @@ FIRST, SECOND = 1.0, 1.5
 """Seconds for the answer to a datagram, and to its one repetition."""
 PATIENCE = 2.5
 """Seconds for an answer over a stream, which repeats by itself."""
-SECONDS = 12.0
+SECONDS = 10.0
 """For one conversation."""
 _MOST_STRAY = 16
 """Messages that answer something else, after which a stream is given up."""

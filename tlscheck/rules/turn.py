@@ -103,8 +103,9 @@ def clear_text(seen: TurnObservation, want: ClearText) -> Problems:
     """TURN is not accepted in clear text.
 
     In clear text everybody on the way reads user names, peers' addresses and realm, and can try
-    passwords at home. In coturn set ``no-udp`` and ``no-tcp``: it tells the protocols apart by
-    itself and else takes clear text at its TLS port too.
+    passwords at home. Coturn tells the protocols apart by itself and takes clear text at its TLS
+    port too: set ``no-udp`` and ``no-tcp``, and ``no-dtls`` where DTLS is not needed, for with DTLS
+    on, version 4.6 takes clear text by UDP all the same.
     """
     talks = _talks(seen)
     yield Note("media", "the media itself cannot be seen without a session")
@@ -231,10 +232,10 @@ def dtls_versions(seen: TurnObservation, want: ForbiddenVersions) -> Problems:
     """
     found = yield from _dtls(seen)
     for version, state in found.versions.items() if found else ():
-        if state is State.ACCEPTED:
-            code = "accepted" if version in want.forbid else "named"
-            kind = Problem if version in want.forbid else Note
-            yield kind(code, "{version} is accepted", version=version)
+        if state is State.ACCEPTED and version in want.forbid:
+            yield Problem("accepted", "{version} is accepted", version=version)
+        elif state is State.ACCEPTED:
+            yield Note("named", "{version} is accepted", version=version)
         elif state is State.UNKNOWN and version in want.forbid:
             yield Open(
                 "unsettled", "{version}: not settled whether it is accepted", version=version

@@ -167,7 +167,7 @@ def size_of(start: bytes) -> int | None:
     """How long the message is that a stream goes on with, ``None`` until its head is there.
 
     Over TCP messages follow each other without any frame (RFC 8489, section 6.2.2). DecodeError
-    where no STUN message begins with *start*, which shows at the first byte.
+    where no STUN message begins with *start*, be it no more than a few bytes.
     """
     if (start[:1] and start[0] & 0xC0) or (
         start[4:8] and not uint(COOKIE, 4).startswith(start[4:8])
