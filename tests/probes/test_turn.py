@@ -231,6 +231,23 @@ def test_noise_around_answers() -> None:
     assert (talk.stun, states(talk)) == (A, [R])
 
 
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_limit_on_connections_makes_nothing_look_cleaner(after: int) -> None:
+    """The first so many connections are served, all others closed."""
+    talk, count = by_messages(Turn()), iter(range(10**6))
+
+    async def limited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(count) < after:
+            await talk(reader, writer)
+
+    found = seen(Turn(), limited)
+    for transport in (TCP, TLS):
+        assert over(found, transport).stun is not R
+        if over(found, transport).stun is A:
+            assert [made.relay for made in over(found, transport).allocations] == ["udp", "tcp"]
+            assert U in states(over(found, transport))
+
+
 async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A good head, and then byte after byte without an end."""
     head = await reader.readexactly(20)

@@ -162,7 +162,7 @@ def test_messages_on_a_stream_are_cut_by_their_own_length(cut: int) -> None:
         b"\x80",
         b"HTTP/1.1",
         b"\x01\x01\x00\x08\x00",
-        VECTOR[:2] + b"\xff\xfc",
+        VECTOR[:2] + b"\xff\xfc" + VECTOR[4:8],
     ],
 )
 def test_other_things_on_a_stream_show_at_once(start: bytes) -> None:

@@ -114,7 +114,7 @@ async def handshake(net: Net, place: Place, timeout: float) -> AsyncIterator[Sec
         if place.sni:
             conn.set_tlsext_host_name(place.sni.encode("ascii"))
         channel = Secured(socket, conn)
-        await channel.drive(conn.do_handshake, timeout - _PATIENCE)
+        await channel.drive(conn.do_handshake, max(timeout - _PATIENCE, 0.0))
         channel.flush()
         try:
             yield channel

@@ -205,22 +205,27 @@ async def _channel(net: Net, place: Place, transport: Transport) -> AsyncIterato
 # ---- conversations ---------------------------------------------------------------------------
 
 
-async def _converse(net: Net, place: Place, transport: Transport) -> Talk:
-    """What *place* says over *transport*: to a Binding, then to an Allocate of each kind."""
+async def _converse(net: Net, place: Place, transport: Transport, *, binding: bool = True) -> Talk:
+    """What *place* says over *transport*: to a *binding*, then to an Allocate of each kind."""
     talk = Talk(transport)
     try:
         async with _channel(net, place, transport) as channel:
             # A server may answer nothing but what concerns relays (coturn's no-stun).
             with _until_timeout():
-                talk = _heard(talk, await channel.ask(_request(Method.BINDING)))
+                if binding:
+                    talk = _heard(talk, await channel.ask(_request(Method.BINDING)))
             talk = await _allocate(channel, talk, Relay.UDP)
-        if transport in _STREAMS:  # such relays are for clients on streams (RFC 6062, section 4.1)
-            async with _channel(net, place, transport) as channel:
-                talk = await _allocate(channel, talk, Relay.TCP)
     except NetError as error:
         if talk.stun is not State.ACCEPTED:
             return replace(talk, detail=error.reason)
-    return talk
+    if transport not in _STREAMS:
+        return talk
+    try:  # such relays are for clients on streams (RFC 6062, section 4.1)
+        async with _channel(net, place, transport) as channel:
+            return await _allocate(channel, talk, Relay.TCP)
+    except NetError as error:
+        lost = Allocation("tcp", detail=error.reason)
+        return replace(talk, allocations=(*talk.allocations, lost))
 
 
 async def _allocate(channel: Channel, talk: Talk, relay: Relay) -> Talk:
@@ -288,13 +293,14 @@ def _heard(talk: Talk, answer: Answer) -> Talk:
 async def _settled(net: Net, place: Place, talks: Sequence[Talk]) -> list[Talk]:
     """*talks*, those refused that ended without STUN twice, while another still answered.
 
+    The second time a relay is asked for at once: a Binding may be what was taken amiss.
     A stream that is closed is believed only beside a stream that works: a limit on connections
     closes too. Silence is nothing.
     """
     settled = []
     for talk in talks:
         if _ended(talk) and (canary := _canary(talk, talks)):
-            again = await _converse(net, place, talk.transport)
+            again = await _converse(net, place, talk.transport, binding=False)
             if _ended(again) and await _answers(net, place, canary):
                 again = replace(again, stun=State.REFUSED)
             talk = again
