@@ -16,7 +16,7 @@ from tlscheck.model import Missed, Place, Reason, State
 from tlscheck.net import Net
 from tlscheck.observations.knowledge import SUITE, candidates
 from tlscheck.observations.turn import Dtls, TurnObservation
-from tlscheck.probes import dtls
+from tlscheck.probes import dtls, dtls_hello
 from tlscheck.wire.dtls import DtlsVersion
 
 A, R, U = State.ACCEPTED, State.REFUSED, State.UNKNOWN
@@ -30,8 +30,8 @@ PSK = "TLS_PSK_WITH_AES_128_CCM_8"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dtls, "GAP", 0.0005)
-    monkeypatch.setattr(dtls, "FIRST", 0.3)
-    monkeypatch.setattr(dtls, "SECOND", 0.3)
+    monkeypatch.setattr(dtls_hello, "FIRST", 0.3)
+    monkeypatch.setattr(dtls_hello, "SECOND", 0.3)
     monkeypatch.setattr(dtls, "BACK_OFFS", (0.01, 0.01))
 
 

@@ -17,7 +17,7 @@ from tests.servers import LOOPBACK
 from tlscheck.model import Missed, Reason, State
 from tlscheck.net import Net
 from tlscheck.observations.turn import Talk, Transport, TurnObservation
-from tlscheck.probes import dtls, turn
+from tlscheck.probes import dtls, dtls_hello, turn
 from tlscheck.wire.dtls import DtlsVersion
 from tlscheck.wire.stun import Kind, Method
 
@@ -27,7 +27,7 @@ UDP, TCP, TLS, DTLS = Transport
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (turn, dtls):
+    for module in (turn, dtls_hello):
         monkeypatch.setattr(module, "FIRST", 0.3)
         monkeypatch.setattr(module, "SECOND", 0.3)
     monkeypatch.setattr(turn, "PATIENCE", 0.6)

@@ -293,17 +293,19 @@ def _heard(talk: Talk, answer: Answer) -> Talk:
 async def _settled(net: Net, place: Place, talks: Sequence[Talk]) -> list[Talk]:
     """*talks*, those refused that ended without STUN twice, while another still answered.
 
-    The second time a relay is asked for at once: a Binding may be what was taken amiss.
+    And a relay is asked for at once, lest a Binding be all that was taken amiss.
     A stream that is closed is believed only beside a stream that works: a limit on connections
     closes too. Silence is nothing.
     """
     settled = []
     for talk in talks:
         if _ended(talk) and (canary := _canary(talk, talks)):
-            again = await _converse(net, place, talk.transport, binding=False)
-            if _ended(again) and await _answers(net, place, canary):
-                again = replace(again, stun=State.REFUSED)
-            talk = again
+            talk = await _converse(net, place, talk.transport)
+            if _ended(talk):
+                ended = talk
+                talk = await _converse(net, place, talk.transport, binding=False)
+                if talk.stun is State.UNKNOWN and await _answers(net, place, canary):
+                    talk = replace(ended, stun=State.REFUSED)
         settled.append(talk)
     return settled
 
