@@ -65,7 +65,9 @@ from tlscheck.observations.tls import (
     Order,
     TlsObservation,
 )
+from tlscheck.observations.turn import Allocation, Dtls, Talk, Transport, TurnObservation
 from tlscheck.targets import endpoint_id, name_id
+from tlscheck.wire.dtls import DtlsVersion
 from tlscheck.wire.registry import Version
 
 V12, V13 = Version.TLS_1_2, Version.TLS_1_3
@@ -366,6 +368,56 @@ def blank_dns() -> DnsObservation:
     )
 
 
+def turn_observation(**changes: Any) -> TurnObservation:
+    """A server at its TLS port as it should be; *changes* are of the observation or its DTLS."""
+    asked = (Allocation("udp", R, 401), Allocation("tcp", R, 401))
+    said: dict[str, Any] = {"realm": "example.jp", "nonce_length": 16}
+    dtls = Dtls(
+        answers=A,
+        versions=dict(zip(DtlsVersion, (R, A, R), strict=True)),
+        suites={DtlsVersion.DTLS_1_2: ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",)},
+        unknown={DtlsVersion.DTLS_1_2: ()},
+        alerts={DtlsVersion.DTLS_1_0: (70,)},
+        cookie=A,
+        certificate=LEAF,
+        certificates=2,
+        canary=A,
+        hellos=60,
+    )
+    told: dict[str, Any] = {
+        "at": AT,
+        "service": "turns",
+        "address": "45.76.20.20",
+        "talks": (
+            Talk(Transport.UDP, R, detail="connection_refused"),
+            Talk(Transport.TCP, R, detail="reset"),
+            Talk(Transport.TLS, A, asked, **said),
+            Talk(Transport.DTLS, A, asked[:1], **said),
+        ),
+    }
+    own = {k: v for k, v in changes.items() if k in Dtls.__dataclass_fields__}
+    rest = {k: v for k, v in changes.items() if k not in own}
+    return TurnObservation(**(told | {"dtls": replace(dtls, **own)} | rest))
+
+
+def blank_turn() -> TurnObservation:
+    """A server of which nothing is known."""
+    return TurnObservation(
+        at=AT,
+        service="turns",
+        address="45.76.20.20",
+        talks=tuple(Talk(each, detail="timeout") for each in Transport),
+        dtls=Dtls(detail="timeout"),
+    )
+
+
+def turn_look(seen: TurnObservation | None = None) -> Look:
+    """A look at a TURN server, in which all is well unless said otherwise."""
+    place = Place("turn.example.jp", 5349, "turns", "45.76.20.20", "turn.example.jp")
+    id = endpoint_id("turns", place.host, place.port, place.address)
+    return Look(Target(id, Scope.ENDPOINT, place), {"turn": seen or turn_observation()})
+
+
 def domain_look(
     registration: RegistrationObservation | None = None, dns: DnsObservation | None = None
 ) -> Look:
@@ -382,10 +434,10 @@ def scan(*looks: Look, **changes: Any) -> Scan:
     told: dict[str, Any] = {
         "at": AT,
         "version": "0",
-        "looks": looks or (good_look(), names_look(), domain_look()),
+        "looks": looks or (good_look(), names_look(), domain_look(), turn_look()),
         "profile": DEFAULT_PROFILE,
         "checklists": ("vendor-138",),
-        "subjects": ("tls", "certificate", "http", "addresses", "registration", "dns"),
+        "subjects": ("tls", "certificate", "http", "addresses", "registration", "dns", "turn"),
         "standpoint": Standpoint(("192.0.2.9",), "192.0.2.53", "50.0.0"),
     }
     return Scan(**(told | changes))

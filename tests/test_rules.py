@@ -129,7 +129,8 @@ def test_the_good_observation_is_good() -> None:
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_blank_observation_passes_nothing(name: str) -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
-    found = judged(make.scan(blank(make.good_look()), nothing, profile=name), name)
+    unheard = make.turn_look(make.blank_turn())
+    found = judged(make.scan(blank(make.good_look()), nothing, unheard, profile=name), name)
     outcomes = {f.rule: f.verdict for f in found}
     assert {id: v for id, v in outcomes.items() if v is not Verdict.UNKNOWN} == {}
     assert set(PROFILES[name].settings) - set(outcomes) == {"addresses.agreement"}
@@ -148,7 +149,7 @@ def test_what_was_missed_passes_nothing(name: str) -> None:
 
 def test_a_blank_observation_meets_no_item() -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
-    scan = make.scan(blank(make.good_look()), nothing)
+    scan = make.scan(blank(make.good_look()), nothing, make.turn_look(make.blank_turn()))
     report = judging.judge(scan, names=checklists.names())
     met = [(a.checklist, a.item) for a in report.answers if a.answer in ("met", "not_applicable")]
     assert met == []

@@ -34,6 +34,7 @@ from tlscheck.observations.http import HttpObservation
 from tlscheck.observations.ports import PortsObservation
 from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
+from tlscheck.observations.turn import TurnObservation
 from tlscheck.profile import Profile
 from tlscheck.text import Phrase
 
@@ -47,6 +48,7 @@ SUBJECTS: Mapping[str, Any] = {
     "registration": RegistrationObservation,
     "ports": PortsObservation,
     "dns": DnsObservation,
+    "turn": TurnObservation,
 }
 """What can be looked at, and as what it is kept."""
 

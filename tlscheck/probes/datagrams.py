@@ -1,146 +1,95 @@
-"""Asking by UDP, and hearing who refuses: the kernel's error queue names the sender of the ICMP
-message (Linux; ip(7), IP_RECVERR).
-"""
+"""UDP with deadlines and limits: datagrams to one place and back, and what ICMP says of it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-import secrets
-import socket
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
-from tlscheck.observations.ports import PortState
-from tlscheck.wire import datagram
-from tlscheck.wire.datagram import Question
+from tlscheck.model import Place, Reason
+from tlscheck.net import Net, NetError
 
-PATIENCE = 2.0
-"""Seconds for an answer."""
-MOST_AT_ONCE = 40
-MOST_BYTES = 2048
-
-_RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
-"""IP_RECVERR and IPV6_RECVERR."""
-_MSG_ERRQUEUE = 0x2000
-_ICMP, _ICMP6 = 2, 3
-"""Origins of an error (``linux/errqueue.h``)."""
-_PORT_UNREACHABLE = {(_ICMP, 3, 3), (_ICMP6, 1, 4)}
-_EXTENDED = struct.Struct("=IBBBBII")
+MOST_WAITING = 64
+"""Datagrams that are kept until they are read; what comes beyond that is lost."""
+MOST_BYTES = 512 * 1024
+"""How much a peer may send to one socket."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What became of one port."""
+class Datagrams:
+    """One connected UDP socket: only what comes from the place itself is seen."""
 
-    state: PortState
-    service: str = ""
-    refused_by: str = ""
-    """The address that sent the ICMP message."""
+    def __init__(
+        self, transport: asyncio.DatagramTransport, came: _Inbox, deadline: float, source: str
+    ) -> None:
+        self._transport = transport
+        self._came = came
+        self._deadline = deadline
+        self._left = MOST_BYTES
+        self.source = source
+        """Our own address."""
 
+    def left(self) -> float:
+        """Seconds until the socket's deadline."""
+        return self._deadline - asyncio.get_running_loop().time()
 
-@dataclass
-class Asked:
-    """What became of all."""
+    def send(self, data: bytes) -> None:
+        """Send one datagram; whether it arrives nobody knows."""
+        self._transport.sendto(data)
 
-    heard: dict[int, Heard] = field(default_factory=dict)
-    sent: int = 0
-    """Datagrams."""
+    async def receive(self, timeout: float) -> bytes:
+        """The next datagram.
 
-
-async def ask(address: str, ports: Sequence[int], rate: float, tries: int) -> Asked:
-    """Ask each of the *ports* of *address*, in random order, *rate* datagrams a second."""
-    asked, gate = Asked(), asyncio.Semaphore(MOST_AT_ONCE)
-    order = list(ports)
-    random.SystemRandom().shuffle(order)
-    turn = asyncio.Lock()
-
-    async def one(port: int) -> None:
-        async with gate:
-            for _ in range(tries):
-                async with turn:
-                    asked.sent += 1
-                    await asyncio.sleep(1 / rate)
-                asked.heard[port] = await _once(address, port)
-                if asked.heard[port].state is not PortState.DROPPED:
-                    return
-
-    await asyncio.gather(*(one(port) for port in order))
-    return asked
-
-
-async def _once(address: str, port: int) -> Heard:
-    question = datagram.question(port, secrets.token_bytes(16))
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    loop = asyncio.get_running_loop()
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        with contextlib.suppress(OSError):  # without the queue an error is still an error
-            sock.setsockopt(*_RECVERR[family], 1)
-        came = asyncio.Event()
+        NetError: timeout, connection_refused or unreachable (ICMP), too_large.
+        """
         try:
-            sock.connect((address, port))
-            sock.send(question.payload if question else b"\0")
-            loop.add_reader(sock, came.set)
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    await came.wait()
-                    came.clear()
-                    if heard := _heard(sock, address, question):
-                        return heard
+            came = await asyncio.wait_for(
+                self._came.queue.get(), max(min(timeout, self.left()), 0.0)
+            )
         except TimeoutError:
-            return Heard(PortState.DROPPED)
-        except OSError:  # our own host has no way there
-            return Heard(PortState.UNKNOWN)
+            raise NetError(Reason.TIMEOUT) from None
+        if isinstance(came, ConnectionRefusedError):
+            raise NetError(Reason.CONNECTION_REFUSED, "ICMP port unreachable")
+        if isinstance(came, Exception):
+            raise NetError(Reason.UNREACHABLE, str(getattr(came, "strerror", "") or ""))
+        self._left -= len(came)
+        if self._left < 0:
+            raise NetError(Reason.TOO_LARGE)
+        return came
+
+
+class _Inbox(asyncio.DatagramProtocol):
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes | Exception] = asyncio.Queue(MOST_WAITING)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._keep(data)
+
+    def error_received(self, exc: Exception) -> None:
+        self._keep(exc)
+
+    def _keep(self, came: bytes | Exception) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self.queue.put_nowait(came)
+
+
+@contextlib.asynccontextmanager
+async def connected(net: Net, place: Place, timeout: float) -> AsyncIterator[Datagrams]:
+    """A socket of its own towards *place*, within its lane's budget, closed at the end.
+
+    The deadline of *timeout* seconds covers all that is done with it. NetError: unreachable.
+    """
+    async with net.lane(place.address).slot():
+        loop = asyncio.get_running_loop()
+        try:
+            transport, inbox = await loop.create_datagram_endpoint(
+                _Inbox, remote_addr=(place.address, place.port)
+            )
+        except OSError as error:
+            detail = error.strerror or type(error).__name__
+            raise NetError(Reason.UNREACHABLE, detail) from None
+        source = str(transport.get_extra_info("sockname")[0])
+        net.sources.add(source)
+        try:
+            yield Datagrams(transport, inbox, loop.time() + timeout, source)
         finally:
-            loop.remove_reader(sock)
-
-
-def _heard(sock: socket.socket, address: str, question: Question | None) -> Heard | None:
-    """What there is to read; ``None``: nothing that counts."""
-    if refusal := _refusal(sock, address):
-        return refusal
-    try:
-        answer = sock.recv(MOST_BYTES)
-    except BlockingIOError:
-        return None
-    except ConnectionRefusedError:
-        return Heard(PortState.CLOSED)
-    except OSError:
-        return Heard(PortState.REJECTED)
-    if question is None or question.answers(answer):
-        return Heard(PortState.OPEN, question.service if question else "")
-    # Something answers, and not what was asked for.
-    return Heard(PortState.OPEN)
-
-
-def _refusal(sock: socket.socket, address: str) -> Heard | None:
-    """The refusal in the error queue, and who sent it."""
-    try:
-        _, rows, _, _ = sock.recvmsg(1, 512, _MSG_ERRQUEUE)
-    except OSError:
-        return None
-    for _, _, data in rows:
-        if len(data) < _EXTENDED.size:
-            continue
-        _, origin, kind, code, *_ = _EXTENDED.unpack_from(data)
-        if origin not in (_ICMP, _ICMP6):
-            continue
-        sender = _sender(data[_EXTENDED.size :])
-        of_host = (origin, kind, code) in _PORT_UNREACHABLE and sender in ("", address)
-        return Heard(PortState.CLOSED if of_host else PortState.REJECTED, refused_by=sender)
-    return None
-
-
-def _sender(data: bytes) -> str:
-    """The address in a socket address of the kernel's; empty where there is none."""
-    if len(data) < 2:
-        return ""
-    family = int.from_bytes(data[:2], "little" if struct.pack("=H", 1)[0] else "big")
-    if family == socket.AF_INET and len(data) >= 8:
-        return socket.inet_ntop(socket.AF_INET, data[4:8])
-    if family == socket.AF_INET6 and len(data) >= 24:
-        return socket.inet_ntop(socket.AF_INET6, data[8:24])
-    return ""
+            transport.close()

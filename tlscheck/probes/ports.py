@@ -23,7 +23,7 @@ from tlscheck.data import data_dir
 from tlscheck.model import Missed, Reason
 from tlscheck.net import now
 from tlscheck.observations.ports import Port, PortsObservation, PortState, ranges
-from tlscheck.probes import datagrams
+from tlscheck.probes import udp_ports
 from tlscheck.wire import service
 from tlscheck.wire.hello import ClientHello
 
@@ -303,7 +303,7 @@ class _Look:
             return ports
         wanted = sorted({*listed()[UDP], *(self.declared or {}).get(UDP, ())})
         rate = min(self.manner.rate or 20.0, 20.0)
-        asked = await datagrams.ask(self.address, wanted, rate, self.manner.tries)
+        asked = await udp_ports.ask(self.address, wanted, rate, self.manner.tries)
         self.packets += asked.sent
         for number, heard in asked.heard.items():
             port = _port(number, UDP, heard.state)

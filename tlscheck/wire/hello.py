@@ -28,6 +28,7 @@ class Message(IntEnum):
 
     CLIENT_HELLO = 1
     SERVER_HELLO = 2
+    HELLO_VERIFY_REQUEST = 3
     CERTIFICATE = 11
     SERVER_KEY_EXCHANGE = 12
     CERTIFICATE_REQUEST = 13
@@ -82,11 +83,17 @@ class ClientHello:
 
     def message(self) -> bytes:
         """The handshake message, header included."""
+        return uint(Message.CLIENT_HELLO, 1) + vector(self.body(), 3)
+
+    def body(self, cookie: bytes | None = None) -> bytes:
+        """The message without its header; that of DTLS has a *cookie*, be it an empty one."""
         body = uint(self.version, 2) + self.random + vector(self.session_id, 1)
+        if cookie is not None:
+            body += vector(cookie, 1)
         body += uints(self.suites, 2, 2) + vector(self.compressions, 1)
         if self.extensions is not None:
             body += vector(b"".join(uint(t, 2) + vector(b, 2) for t, b in self.extensions), 2)
-        return uint(Message.CLIENT_HELLO, 1) + vector(body, 3)
+        return body
 
     def records(self) -> bytes:
         """The message in as few records as it fits."""
