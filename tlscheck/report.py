@@ -33,6 +33,7 @@ from tlscheck.observations.dns import DnsObservation
 from tlscheck.observations.http import HttpObservation
 from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
+from tlscheck.observations.vpn import VpnObservation
 from tlscheck.profile import Profile
 from tlscheck.text import Phrase
 
@@ -45,6 +46,7 @@ SUBJECTS: Mapping[str, Any] = {
     "addresses": AddressesObservation,
     "registration": RegistrationObservation,
     "dns": DnsObservation,
+    "vpn": VpnObservation,
 }
 """What can be looked at, and as what it is kept."""
 
