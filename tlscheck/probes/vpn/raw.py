@@ -85,7 +85,9 @@ async def head_of(
     NetError: as `handshake`, malformed.
     """
     data = b""
-    async with handshake(net, place, client_identity=client_identity, limit=4 * head.LIMIT) as live:
+    async with handshake(
+        net, place, client_identity=client_identity, timeout=SECONDS, limit=4 * head.LIMIT
+    ) as live:
         await live.send(question)
         while True:
             more = await live.receive()

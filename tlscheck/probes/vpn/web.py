@@ -39,6 +39,7 @@ MOST_CANARIES = 3
 """How often one may fall silent and come back."""
 _RUNNING = 2
 """So many questions without an answer, one after another, ask for a look at the random path."""
+_HTTP = b"HTTP/"
 _TOO_MANY, _UNAVAILABLE = 429, 503
 _BARS = frozenset({Reason.BANNED, Reason.BUDGET, Reason.FILTERED, Reason.LIMITED})
 _SPOKEN = (Reason.CLIENT_CERTIFICATE, Reason.HANDSHAKE)
@@ -169,7 +170,7 @@ class Web:
         self._live = live
         if self.tls is not State.ACCEPTED:
             self.tls = State.ACCEPTED
-            self.demand = Demand.REQUESTED if live.requested else Demand.NONE
+            self.demand = Demand.UNKNOWN if live.requested else Demand.NONE
             self.sent.insert(0, CERTIFICATE)
             answer = await asyncio.to_thread(names, live.presented.chain)
             await self._match(answer, Asked(self.host, ""))
@@ -188,8 +189,11 @@ class Web:
                     body=asked.body.encode(),
                 )
             )
-            while (response := talk.receive(await live.receive())) is None:
-                pass
+            data = await live.receive()
+            if data[: len(_HTTP)] != _HTTP[: len(data)]:  # a greeting may lack all that ends a head
+                raise BrokenAnswer(Reason.MALFORMED)
+            while (response := talk.receive(data)) is None:
+                data = await live.receive()
         except BrokenAnswer as broken:
             await self.close()
             raise NetError(broken.reason) from None
@@ -198,6 +202,8 @@ class Web:
             self._note_handshake(error)
             if (response := talk.cut()) is None:
                 raise
+        if live.requested and self.demand is Demand.UNKNOWN:  # and it went without one
+            self.demand = Demand.REQUESTED
         if not talk.reusable:
             await self.close()
         return response
