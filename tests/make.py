@@ -65,6 +65,7 @@ from tlscheck.observations.tls import (
     Order,
     TlsObservation,
 )
+from tlscheck.observations.vpn import Port, VpnObservation
 from tlscheck.targets import endpoint_id, name_id
 from tlscheck.wire.registry import Version
 
@@ -366,6 +367,46 @@ def blank_dns() -> DnsObservation:
     )
 
 
+ADDRESS = "192.0.2.1"
+
+
+def vpn_observation(**changes: Any) -> VpnObservation:
+    """An address at which no VPN over TLS shows; *changes* are of the observation or its port."""
+    port = Port(
+        number=443,
+        transport="tcp",
+        opened=A,
+        tls=A,
+        web=A,
+        whole=True,
+        client_certificate=Demand.NONE,
+        sstp=R,
+        softether=R,
+        sent=("certificate", "control", "root"),
+    )
+    told: dict[str, Any] = {
+        "at": AT,
+        "host": "www.example.jp",
+        "address": ADDRESS,
+        "ports": (port,),
+        "markers": "2026-11-20",
+    }
+    own = {k: v for k, v in changes.items() if k in VpnObservation.__dataclass_fields__}
+    rest = {k: v for k, v in changes.items() if k not in own}
+    told["ports"] = (replace(port, **rest),)
+    return VpnObservation(**(told | own))
+
+
+def blank_vpn() -> VpnObservation:
+    """An address at which nothing was seen."""
+    return VpnObservation(at=AT, host="www.example.jp", address=ADDRESS)
+
+
+def address_look(vpn: VpnObservation | None = None) -> Look:
+    """A look at an address, in which all is well unless said otherwise."""
+    return Look(Target(ADDRESS, Scope.ADDRESS), {"vpn": vpn or vpn_observation()})
+
+
 def domain_look(
     registration: RegistrationObservation | None = None, dns: DnsObservation | None = None
 ) -> Look:
@@ -382,7 +423,7 @@ def scan(*looks: Look, **changes: Any) -> Scan:
     told: dict[str, Any] = {
         "at": AT,
         "version": "0",
-        "looks": looks or (good_look(), names_look(), domain_look()),
+        "looks": looks or (good_look(), names_look(), domain_look(), address_look()),
         "profile": DEFAULT_PROFILE,
         "checklists": ("vendor-138",),
         "subjects": ("tls", "certificate", "http", "addresses", "registration", "dns"),

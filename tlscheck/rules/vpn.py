@@ -47,6 +47,8 @@ def ssl_vpn(seen: VpnObservation, want: Marks) -> Problems:
     functions = list(_grouped(seen.hits(Proof.FUNCTION)))
     for port, hits in functions:
         yield from _function(port, hits, want)
+    for port in dict.fromkeys(port for port, hits in functions if _sure(hits, want)):
+        yield from _exception(port)
     failed = {hits[0].product for _, hits in functions if _sure(hits, want)}
     for port, hits in _grouped(seen.hits(Proof.PRODUCT)):
         if hits[0].product not in failed:
@@ -66,6 +68,14 @@ def ssl_vpn(seen: VpnObservation, want: Marks) -> Problems:
             "no SSL-VPN was seen at {address}, and whether one is in use must be declared",
             cause="open_question",
             address=seen.address,
+        )
+    for port, hits in _grouped(seen.hits(Proof.IPSEC)):
+        yield Note(
+            f"ipsec-{hits[0].product}",
+            "{port}: {product} is there ({marks}), whose remote access is IPsec as far as is known",
+            port=port.id,
+            product=hits[0].name,
+            marks=_marks(hits),
         )
     for port in seen.ports:
         if port.ipsec is State.ACCEPTED:
@@ -105,7 +115,6 @@ def _function(port: Port, hits: list[Hit], want: Marks) -> Iterator[Evidence]:
             product=name,
             marks=_marks(hits),
         )
-    yield from _exception(port)
 
 
 @rule(
@@ -258,7 +267,7 @@ def _looked(seen: VpnObservation) -> Iterator[Evidence]:
         closed=_ids(port for port in seen.ports if port.opened is State.REFUSED),
         silent=_ids(port for port in seen.ports if port.opened is State.UNKNOWN),
     )
-    if shallow := [port for port in answered if not port.whole and not port.hits]:
+    if shallow := [p for p in answered if p.said is Said.OTHER and not p.whole and not p.hits]:
         yield Note(
             "declared-ports",
             "{ports}: only the certificate and two pages were looked at, as they are declared for"

@@ -26,6 +26,8 @@ class Proof(StrEnum):
     """The SSL-VPN itself answers."""
     PRODUCT = "product"
     """A product that can do it is there; its SSL-VPN may be off."""
+    IPSEC = "ipsec"
+    """A product is there whose remote access is IPsec, as far as is known."""
     CLIENT_CERTIFICATE = "client_certificate"
     """The VPN says that it wants a client certificate."""
 

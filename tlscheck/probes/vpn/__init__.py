@@ -39,6 +39,8 @@ SUBJECT = "vpn"
 SECONDS = 120.0
 """For one address; ports that are not reached by then are not known."""
 T = TypeVar("T")
+DOOR = 3.5
+"""Seconds for a bare connection: time for a second SYN and a third."""
 _SOFTETHER = "softether"
 _CONNECT = "softether_connect"
 
@@ -120,7 +122,7 @@ class _Look:
     async def door(self, number: int) -> tuple[State, Reason | None]:
         """Whether somebody listens at a port; nothing is said there."""
         try:
-            async with self._net.dial(replace(self._place, port=number)):
+            async with self._net.dial(replace(self._place, port=number), DOOR):
                 return State.ACCEPTED, None
         except NetError as error:
             refused = error.reason is Reason.CONNECTION_REFUSED
@@ -139,8 +141,9 @@ class _Look:
                 await web.stop(Reason.BUDGET)
             await web.first()
             if self._cause(port, web):
-                port = await self._protocols(replace(port, whole=True), web)
+                port = await self._protocols(port, web)
                 await self._products(web)
+                port = replace(port, whole=web.barred is None)
             await self._demands(web)
         finally:
             await web.close()

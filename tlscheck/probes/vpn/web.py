@@ -202,7 +202,8 @@ class Web:
             self._note_handshake(error)
             if (response := talk.cut()) is None:
                 raise
-        if live.requested and self.demand is Demand.UNKNOWN:  # and it went without one
+        without = live.requested and self._identity is None
+        if without and self.demand is Demand.UNKNOWN:
             self.demand = Demand.REQUESTED
         if not talk.reusable:
             await self.close()
