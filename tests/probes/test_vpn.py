@@ -569,6 +569,20 @@ def test_who_falls_silent_is_left_alone(gateway: Gateway) -> None:
     assert len(said.lines) <= 6 + 2 * 3
 
 
+def test_without_the_random_path_s_answer_no_page_counts(gateway: Gateway) -> None:
+    def answers(request: Request) -> bytes | None:
+        if re.fullmatch(r"/[0-9a-f]{16}", request.path):
+            return None
+        return encoded(page("Barracuda SSL VPN", Server="BigIP")) if request.path == "/" else None
+
+    number, _ = gateway(answers)
+    port = one(number)
+    assert [hit.marker for hit in port.hits] == ["f5.server"]
+    assert port.void == ("barracuda.words",)
+    assert not port.whole
+    assert "control" in {u.probe for u in port.unanswered}
+
+
 def test_who_dislikes_single_questions_is_asked_the_others(gateway: Gateway) -> None:
     disliked = {"/remote/login", "/dana-na/auth/url_default/welcome.cgi"}
 

@@ -173,12 +173,14 @@ def test_how_far_the_look_reached_is_told() -> None:
         ports=(
             replace(port, said=Said.OTHER, whole=False),
             Port(943, "tcp", opened=State.REFUSED),
-            Port(1194, "udp"),
+            Port(1194, "udp", unanswered=(Unanswered("openvpn_udp", TIMEOUT),)),
+            Port(443, "udp", said=Said.OTHER),
         )
     )
     texts = {e.code: sentence(e, "en") for e in said("ssl-vpn", seen) if isinstance(e, Note)}
     assert texts["looked-at"] == (
         "ports of 192.0.2.1 that answered: 443/tcp; where nobody listens: 943/tcp; silent: 1194/udp"
     )
+    assert texts["not-asked"].startswith("443/udp: not asked")
     assert texts["declared-ports"].startswith("443/tcp: only the certificate and two pages")
     assert "void" in notes("ssl-vpn", vpn_observation(void=("f5.cookie",)))

@@ -265,8 +265,14 @@ def _looked(seen: VpnObservation) -> Iterator[Evidence]:
         address=seen.address,
         ports=_ids(answered),
         closed=_ids(port for port in seen.ports if port.opened is State.REFUSED),
-        silent=_ids(port for port in seen.ports if port.opened is State.UNKNOWN),
+        silent=_ids(p for p in seen.ports if p.opened is State.UNKNOWN and p.unanswered),
     )
+    if spared := [p for p in seen.ports if p.opened is State.UNKNOWN and not p.unanswered]:
+        yield Note(
+            "not-asked",
+            "{ports}: not asked, as they are declared for something else than a VPN",
+            ports=_ids(spared),
+        )
     if shallow := [p for p in answered if p.said is Said.OTHER and not p.whole and not p.hits]:
         yield Note(
             "declared-ports",

@@ -143,7 +143,7 @@ class _Look:
             if self._cause(port, web):
                 port = await self._protocols(port, web)
                 await self._products(web)
-                port = replace(port, whole=web.barred is None)
+                port = replace(port, whole=web.complete)
             await self._demands(web)
         finally:
             await web.close()

@@ -86,6 +86,12 @@ class Web:
         """Why nothing more at all may be asked, if so."""
         return self._stopped if self._stopped in _BARS else None
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing kept a question from being asked; without TLS there is none to ask."""
+        spoken = self.tls is State.ACCEPTED
+        return self.barred is None and (not spoken or self._control is not None)
+
     async def first(self) -> None:
         """The certificates, the random path and the first page: what every port is asked."""
         await self.ask(CONTROL)
@@ -129,8 +135,10 @@ class Web:
         await self._open.aclose()
 
     def more(self, ids: Iterable[str]) -> list[str]:
-        """Which of the probes *ids* may still be asked, and tell something without doubt."""
-        # Without the random path's answer nothing on a page counts.
+        """Which of the probes *ids* are still to be asked.
+
+        None where the random path got no answer: nothing on a page would count.
+        """
         return [id for id in ids if id not in self.sent] if self._control else []
 
     # -- one question ------------------------------------------------------------------------------
