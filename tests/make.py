@@ -24,6 +24,7 @@ from tlscheck.model import (
     State,
     Target,
 )
+from tlscheck.observations import ports
 from tlscheck.observations.addresses import AddressesObservation
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.dns import (
@@ -49,6 +50,7 @@ from tlscheck.observations.dns import (
 from tlscheck.observations.http import Hsts, HttpObservation, Plain, PlainState, Policy
 from tlscheck.observations.http.seen import Delivery
 from tlscheck.observations.knowledge import DIMENSIONS, candidates
+from tlscheck.observations.ports import PortsObservation
 from tlscheck.observations.registration import (
     Declared,
     Layout,
@@ -66,6 +68,7 @@ from tlscheck.observations.tls import (
     TlsObservation,
 )
 from tlscheck.observations.turn import Allocation, Dtls, Talk, Transport, TurnObservation
+from tlscheck.observations.vpn import Port, VpnObservation
 from tlscheck.targets import endpoint_id, name_id
 from tlscheck.wire.dtls import DtlsVersion
 from tlscheck.wire.registry import Version
@@ -418,6 +421,68 @@ def turn_look(seen: TurnObservation | None = None) -> Look:
     return Look(Target(id, Scope.ENDPOINT, place), {"turn": seen or turn_observation()})
 
 
+ADDRESS = "192.0.2.1"
+
+
+def vpn_observation(**changes: Any) -> VpnObservation:
+    """An address at which no VPN over TLS shows; *changes* are of the observation or its port."""
+    port = Port(
+        number=443,
+        transport="tcp",
+        opened=A,
+        tls=A,
+        web=A,
+        whole=True,
+        client_certificate=Demand.NONE,
+        sstp=R,
+        softether=R,
+        sent=("certificate", "control", "root"),
+    )
+    told: dict[str, Any] = {
+        "at": AT,
+        "host": "www.example.jp",
+        "address": ADDRESS,
+        "ports": (port,),
+        "markers": "2026-11-20",
+    }
+    own = {k: v for k, v in changes.items() if k in VpnObservation.__dataclass_fields__}
+    rest = {k: v for k, v in changes.items() if k not in own}
+    told["ports"] = (replace(port, **rest),)
+    return VpnObservation(**(told | own))
+
+
+def blank_vpn() -> VpnObservation:
+    """An address at which nothing was seen."""
+    return VpnObservation(at=AT, host="www.example.jp", address=ADDRESS)
+
+
+def ports_observation(*more: ports.Port, **changes: Any) -> PortsObservation:
+    """An address that answers as it should, with *more* ports; *changes* are of the observation."""
+    state = ports.PortState
+    told: dict[str, Any] = {
+        "at": AT,
+        "address": ADDRESS,
+        "ports": (ports.Port(443, "tcp", state.OPEN, "https", "web", "tls"), *more),
+        "counts": {
+            "tcp": {state.OPEN: 1, state.DROPPED: 190, state.CLOSED: 1},
+            "udp": {state.DROPPED: 20},
+        },
+        "declared": {"tcp": (443,), "udp": ()},
+    }
+    return PortsObservation(**(told | changes))
+
+
+def blank_ports() -> PortsObservation:
+    """An address of whose ports nothing is known."""
+    return PortsObservation(at=AT, address=ADDRESS)
+
+
+def address_look(vpn: VpnObservation | None = None, seen: PortsObservation | None = None) -> Look:
+    """A look at an address, in which all is well unless said otherwise."""
+    told = {"vpn": vpn or vpn_observation(), "ports": seen or ports_observation()}
+    return Look(Target(ADDRESS, Scope.ADDRESS), told)
+
+
 def domain_look(
     registration: RegistrationObservation | None = None, dns: DnsObservation | None = None
 ) -> Look:
@@ -434,7 +499,7 @@ def scan(*looks: Look, **changes: Any) -> Scan:
     told: dict[str, Any] = {
         "at": AT,
         "version": "0",
-        "looks": looks or (good_look(), names_look(), domain_look(), turn_look()),
+        "looks": looks or (good_look(), names_look(), domain_look(), address_look(), turn_look()),
         "profile": DEFAULT_PROFILE,
         "checklists": ("vendor-138",),
         "subjects": ("tls", "certificate", "http", "addresses", "registration", "dns", "turn"),

@@ -123,14 +123,17 @@ def test_every_profile_judges_the_good_observation(name: str) -> None:
 def test_the_good_observation_is_good() -> None:
     found = judging.judge(make.scan(), names=()).findings
     others = [f.rule for f in found if f.verdict is not Verdict.PASS]
-    assert others == ["tls.encrypt-then-mac", "http.origin-leg"]
+    # That no VPN shows itself is never a pass.
+    assert others == ["tls.encrypt-then-mac", "http.origin-leg", "vpn.ssl-vpn", "vpn.tunnels"]
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_blank_observation_passes_nothing(name: str) -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
     unheard = make.turn_look(make.blank_turn())
-    found = judged(make.scan(blank(make.good_look()), nothing, unheard, profile=name), name)
+    silent = make.address_look(make.blank_vpn(), make.blank_ports())
+    looks = (blank(make.good_look()), nothing, unheard, silent)
+    found = judged(make.scan(*looks, profile=name), name)
     outcomes = {f.rule: f.verdict for f in found}
     assert {id: v for id, v in outcomes.items() if v is not Verdict.UNKNOWN} == {}
     assert set(PROFILES[name].settings) - set(outcomes) == {"addresses.agreement"}
@@ -143,13 +146,17 @@ def test_what_was_missed_passes_nothing(name: str) -> None:
         {},
         tuple(Missed(subject, Reason.TIMEOUT) for subject in ("registration", "dns")),
     )
-    found = judged(make.scan(make.missed_look("tls", "certificate", "http"), domain), name)
+    address = Look(make.address_look().target, {}, (Missed("vpn", Reason.TIMEOUT),))
+    endpoint = make.missed_look("tls", "certificate", "http")
+    found = judged(make.scan(endpoint, domain, address), name)
     assert {f.verdict for f in found} == {Verdict.UNKNOWN}
 
 
 def test_a_blank_observation_meets_no_item() -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
-    scan = make.scan(blank(make.good_look()), nothing, make.turn_look(make.blank_turn()))
+    silent = make.address_look(make.blank_vpn(), make.blank_ports())
+    unheard = make.turn_look(make.blank_turn())
+    scan = make.scan(blank(make.good_look()), nothing, silent, unheard)
     report = judging.judge(scan, names=checklists.names())
     met = [(a.checklist, a.item) for a in report.answers if a.answer in ("met", "not_applicable")]
     assert met == []

@@ -35,6 +35,7 @@ from tlscheck.observations.ports import PortsObservation
 from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.observations.turn import TurnObservation
+from tlscheck.observations.vpn import VpnObservation
 from tlscheck.profile import Profile
 from tlscheck.text import Phrase
 
@@ -49,6 +50,7 @@ SUBJECTS: Mapping[str, Any] = {
     "ports": PortsObservation,
     "dns": DnsObservation,
     "turn": TurnObservation,
+    "vpn": VpnObservation,
 }
 """What can be looked at, and as what it is kept."""
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.make import AT
+from tests.make import ports_observation as seen
 from tlscheck import profile
 from tlscheck.model import Open, Problem
 from tlscheck.observations.ports import Port, PortsObservation, PortState
@@ -22,18 +20,6 @@ OPEN, CLOSED, DROPPED, REJECTED, UNKNOWN = (
 )
 SETTINGS = profile.load("baseline").settings
 MINE = [id.partition(".")[2] for id in RULES if id.startswith("ports.")]
-HTTPS = Port(443, "tcp", OPEN, "https", "web", "tls")
-
-
-def seen(*more: Port, **changes: Any) -> PortsObservation:
-    told: dict[str, Any] = {
-        "at": AT,
-        "address": "45.76.20.20",
-        "ports": (HTTPS, *more),
-        "counts": {"tcp": {OPEN: 1, DROPPED: 190, CLOSED: 1}, "udp": {DROPPED: 20}},
-        "declared": {"tcp": (443,), "udp": ()},
-    }
-    return PortsObservation(**(told | changes))
 
 
 def judged(look: PortsObservation) -> dict[str, set[str]]:

@@ -3,7 +3,5 @@
 from tlscheck.rules import addresses, certificate, dns, http, ports, registration, tls, turn, vpn
 from tlscheck.rules.core import collect
 
-RULES = collect(
-    tls, certificate, http, addresses, registration, *dns.MODULES, ports, vpn, turn
-)
+RULES = collect(tls, certificate, http, addresses, registration, *dns.MODULES, ports, vpn, turn)
 """Every rule by id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -60,22 +61,40 @@ class Conversation:
         self._received = False
         self._start()
 
-    def ask(self, host: str, path: str, agent: str) -> bytes:
-        """The bytes of a GET request. BrokenAnswer: a *path* that no request can carry."""
+    def ask(
+        self,
+        host: str,
+        path: str,
+        agent: str,
+        *,
+        method: str = "GET",
+        fields: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> bytes:
+        """The bytes of a request; *fields* come in the place of ours of the same name.
+
+        BrokenAnswer: a *path* or a field that no request can carry.
+        """
         if self.reusable:
             self._h11.start_next_cycle()
             self._start()
-        fields = [
-            ("Host", host),
-            ("User-Agent", agent),
-            ("Accept", "text/html,*/*;q=0.8"),
-            ("Accept-Encoding", "identity"),
-        ]
+        told = {
+            "Host": host,
+            "User-Agent": agent,
+            "Accept": "text/html,*/*;q=0.8",
+            "Accept-Encoding": "identity",
+            **({"Content-Length": str(len(body))} if body else {}),
+            **dict(fields),
+        }
         try:
-            request = self._h11.send(h11.Request(method="GET", target=path, headers=fields))
+            request = self._h11.send(
+                h11.Request(method=method, target=path, headers=list(told.items()))
+            )
+            content = self._h11.send(h11.Data(body)) if body else b""
+            end = self._h11.send(h11.EndOfMessage())
         except (h11.LocalProtocolError, UnicodeError):
             raise BrokenAnswer(Reason.MALFORMED) from None
-        return (request or b"") + (self._h11.send(h11.EndOfMessage()) or b"")
+        return b"".join(part or b"" for part in (request, content, end))
 
     def receive(self, data: bytes) -> Response | None:
         """Take bytes as they come, ``b""`` for the end; the answer as soon as it is complete."""
