@@ -123,13 +123,14 @@ def test_every_profile_judges_the_good_observation(name: str) -> None:
 def test_the_good_observation_is_good() -> None:
     found = judging.judge(make.scan(), names=()).findings
     others = [f.rule for f in found if f.verdict is not Verdict.PASS]
-    assert others == ["tls.encrypt-then-mac", "http.origin-leg"]
+    assert others == ["tls.encrypt-then-mac", "http.origin-leg", "ike.aggressive-mode"]
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_blank_observation_passes_nothing(name: str) -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
-    found = judged(make.scan(blank(make.good_look()), nothing, profile=name), name)
+    gateway = make.gateway_look(make.blank_ike())
+    found = judged(make.scan(blank(make.good_look()), nothing, gateway, profile=name), name)
     outcomes = {f.rule: f.verdict for f in found}
     assert {id: v for id, v in outcomes.items() if v is not Verdict.UNKNOWN} == {}
     assert set(PROFILES[name].settings) - set(outcomes) == {"addresses.agreement"}
@@ -142,13 +143,16 @@ def test_what_was_missed_passes_nothing(name: str) -> None:
         {},
         tuple(Missed(subject, Reason.TIMEOUT) for subject in ("registration", "dns")),
     )
-    found = judged(make.scan(make.missed_look("tls", "certificate", "http"), domain), name)
+    gateway = Look(make.gateway_look().target, {}, (Missed("ike", Reason.TIMEOUT),))
+    missed = make.missed_look("tls", "certificate", "http")
+    found = judged(make.scan(missed, domain, gateway), name)
     assert {f.verdict for f in found} == {Verdict.UNKNOWN}
 
 
 def test_a_blank_observation_meets_no_item() -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
-    scan = make.scan(blank(make.good_look()), nothing)
+    gateway = make.gateway_look(make.blank_ike())
+    scan = make.scan(blank(make.good_look()), nothing, gateway)
     report = judging.judge(scan, names=checklists.names())
     met = [(a.checklist, a.item) for a in report.answers if a.answer in ("met", "not_applicable")]
     assert met == []

@@ -31,6 +31,7 @@ from tlscheck.observations.addresses import AddressesObservation
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.dns import DnsObservation
 from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.ike import IkeObservation
 from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.profile import Profile
@@ -45,6 +46,7 @@ SUBJECTS: Mapping[str, Any] = {
     "addresses": AddressesObservation,
     "registration": RegistrationObservation,
     "dns": DnsObservation,
+    "ike": IkeObservation,
 }
 """What can be looked at, and as what it is kept."""
 

@@ -1,6 +1,6 @@
 """What an IPsec gateway says when IKE is begun with it, and never gone through with.
 
-`fold` makes the observation of the exchanges, whatever asked them. A refusal counts only when a
+`fold` makes the observation of the openings, whatever asked them. A refusal counts only when a
 question that is known to be granted was granted after it: a gateway that throttles says no too.
 """
 
@@ -15,7 +15,7 @@ from tlscheck.model import Observation, State
 from tlscheck.wire.ike import Phase1, vendor_name
 
 
-class Version(StrEnum):
+class IkeVersion(StrEnum):
     """The versions of IKE, in words as RFCs write them."""
 
     V1 = "IKEv1"
@@ -30,12 +30,12 @@ class Mode(StrEnum):
     AGGRESSIVE = "aggressive mode"
 
     @property
-    def version(self) -> Version:
+    def version(self) -> IkeVersion:
         """The version that it is of."""
-        return Version.V2 if self is Mode.INIT else Version.V1
+        return IkeVersion.V2 if self is Mode.INIT else IkeVersion.V1
 
 
-class Outcome(StrEnum):
+class Ending(StrEnum):
     """What became of a question."""
 
     GRANTED = "granted"
@@ -59,7 +59,7 @@ class Outcome(StrEnum):
     @property
     def is_answer(self) -> bool:
         """Whether IKE was spoken."""
-        return self not in (Outcome.SILENT, Outcome.CLOSED, Outcome.REJECTED)
+        return self not in (Ending.SILENT, Ending.CLOSED, Ending.REJECTED)
 
 
 class Dimension(StrEnum):
@@ -130,13 +130,13 @@ ASKED: Mapping[Dimension, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class Opening:
     """One question, and what came back."""
 
     at: datetime
     port: int
     mode: Mode
-    outcome: Outcome
+    outcome: Ending
     narrowed: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
     """What alone was offered of a dimension; of others all of `ASKED`. IKEv2 only."""
     offered: tuple[Phase1, ...] = ()
@@ -165,7 +165,7 @@ class PortSeen:
     """What became of the questions to one port."""
 
     port: int
-    outcomes: Mapping[Mode, tuple[Outcome, ...]]
+    outcomes: Mapping[Mode, tuple[Ending, ...]]
     """Each kind of outcome once, in the order of its first."""
     senders: tuple[str, ...] = ()
     """Who sent ICMP errors."""
@@ -178,7 +178,7 @@ class PortSeen:
     @property
     def closed(self) -> bool:
         """Whether all that came back is that nothing listens."""
-        return {o for found in self.outcomes.values() for o in found} == {Outcome.CLOSED}
+        return {o for found in self.outcomes.values() for o in found} == {Ending.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class IkeObservation(Observation):
 
     address: str
     ports: tuple[PortSeen, ...]
-    versions: Mapping[Version, State]
+    versions: Mapping[IkeVersion, State]
     """``accepted`` where something that was offered was granted."""
     groups: Mapping[str, State] = field(default_factory=dict)
     """This and the next three are of IKEv2, by IANA's names, each of `ASKED`."""
@@ -222,7 +222,7 @@ class IkeObservation(Observation):
     retransmissions: int = 0
     throttled: bool = False
     """Whether it stopped answering, or asked for cookies without end, while it was asked."""
-    exchanges: tuple[Exchange, ...] = ()
+    openings: tuple[Opening, ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -234,38 +234,38 @@ class IkeObservation(Observation):
         found: Mapping[str, State] = getattr(self, dimension.value)
         return found
 
-    def engine(self, version: Version) -> bool:
+    def engine(self, version: IkeVersion) -> bool:
         """Whether any answer in that version came, be it a refusal."""
-        return any(e.outcome.is_answer for e in self.exchanges if e.mode.version is version)
+        return any(e.outcome.is_answer for e in self.openings if e.mode.version is version)
 
 
-def fold(address: str, at: datetime, exchanges: Sequence[Exchange]) -> IkeObservation:
-    """What *exchanges* with one address tell."""
-    dimensions = {d: settled(exchanges, d) for d in Dimension}
-    aggressive = [e for e in exchanges if e.mode is Mode.AGGRESSIVE]
+def fold(address: str, at: datetime, openings: Sequence[Opening]) -> IkeObservation:
+    """What the *openings* with one address tell."""
+    dimensions = {d: settled(openings, d) for d in Dimension}
+    aggressive = [e for e in openings if e.mode is Mode.AGGRESSIVE]
     return IkeObservation(
         at=at,
         address=address,
-        ports=tuple(_port(port, exchanges) for port in dict.fromkeys(e.port for e in exchanges)),
-        versions={version: _version(exchanges, version) for version in Version},
+        ports=tuple(_port(port, openings) for port in dict.fromkeys(e.port for e in openings)),
+        versions={version: _version(openings, version) for version in IkeVersion},
         groups=dimensions[Dimension.GROUPS],
         encryption=dimensions[Dimension.ENCRYPTION],
         integrity=dimensions[Dimension.INTEGRITY],
         prf=dimensions[Dimension.PRF],
-        preferred_group=_preferred(exchanges),
-        phase1=tuple(dict.fromkeys(e.chosen for e in exchanges if e.chosen)),
+        preferred_group=_preferred(openings),
+        phase1=tuple(dict.fromkeys(e.chosen for e in openings if e.chosen)),
         aggressive_asked=bool(aggressive),
         aggressive=_aggressive(aggressive),
-        vendors=tuple(_vendors(exchanges)),
-        nat_traversal=_nat_traversal(exchanges),
-        fragmentation=_fragmentation(exchanges),
-        cookies=any(e.cookies for e in exchanges),
-        asks_for_certificate=any(e.asks_for_certificate for e in exchanges),
-        authorities=tuple(dict.fromkeys(a for e in exchanges for a in e.authorities)),
-        packets=sum(e.packets for e in exchanges),
-        retransmissions=sum(e.retransmissions for e in exchanges),
-        throttled=throttled(exchanges),
-        exchanges=tuple(exchanges),
+        vendors=tuple(_vendors(openings)),
+        nat_traversal=_nat_traversal(openings),
+        fragmentation=_fragmentation(openings),
+        cookies=any(e.cookies for e in openings),
+        asks_for_certificate=any(e.asks_for_certificate for e in openings),
+        authorities=tuple(dict.fromkeys(a for e in openings for a in e.authorities)),
+        packets=sum(e.packets for e in openings),
+        retransmissions=sum(e.retransmissions for e in openings),
+        throttled=throttled(openings),
+        openings=tuple(openings),
     )
 
 
@@ -273,16 +273,16 @@ def fold(address: str, at: datetime, exchanges: Sequence[Exchange]) -> IkeObserv
 
 
 def settled(
-    exchanges: Sequence[Exchange], dimension: Dimension, *, for_now: bool = False
+    openings: Sequence[Opening], dimension: Dimension, *, for_now: bool = False
 ) -> dict[str, State]:
     """The state of each item of one dimension; *for_now* with the refusals still in doubt."""
-    init = [e for e in exchanges if e.mode is Mode.INIT]
-    granted = [e for e in init if e.outcome is Outcome.GRANTED]
+    init = [e for e in openings if e.mode is Mode.INIT]
+    granted = [e for e in init if e.outcome is Ending.GRANTED]
     accepted = {e.granted[dimension] for e in granted if dimension in e.granted}
     refused = {
         item
         for e in (init if for_now else counted_refusals(init))
-        if e.outcome is Outcome.REFUSED
+        if e.outcome is Ending.REFUSED
         if set(e.narrowed) == {dimension}
         for item in e.narrowed[dimension]
     } - accepted
@@ -302,41 +302,41 @@ def settled(
     }
 
 
-def offered(exchange: Exchange, dimension: Dimension) -> tuple[str, ...]:
+def offered(opening: Opening, dimension: Dimension) -> tuple[str, ...]:
     """What was offered of a dimension."""
-    return exchange.narrowed.get(dimension, ASKED[dimension])
+    return opening.narrowed.get(dimension, ASKED[dimension])
 
 
-def _matters(exchange: Exchange, dimension: Dimension) -> bool:
+def _matters(opening: Opening, dimension: Dimension) -> bool:
     """Whether the grant shows something of the dimension: AEAD ciphers go without integrity."""
-    return dimension is not Dimension.INTEGRITY or dimension in exchange.narrowed
+    return dimension is not Dimension.INTEGRITY or dimension in opening.narrowed
 
 
-def counted_refusals(init: Sequence[Exchange]) -> Iterator[Exchange]:
+def counted_refusals(init: Sequence[Opening]) -> Iterator[Opening]:
     """The refusals that stand between two grants on their port."""
     grants: dict[int, list[int]] = {}
     for i, e in enumerate(init):
-        if e.outcome is Outcome.GRANTED:
+        if e.outcome is Ending.GRANTED:
             grants.setdefault(e.port, []).append(i)
     for i, e in enumerate(init):
-        if e.outcome is Outcome.REFUSED and e.port in grants:
+        if e.outcome is Ending.REFUSED and e.port in grants:
             first, last = grants[e.port][0], grants[e.port][-1]
             if first < i < last:
                 yield e
 
 
-def in_doubt(exchanges: Sequence[Exchange], port: int) -> bool:
+def in_doubt(openings: Sequence[Opening], port: int) -> bool:
     """Whether a refusal on *port* still waits for a grant after it."""
-    init = [e for e in exchanges if e.mode is Mode.INIT and e.port == port]
-    last = max((i for i, e in enumerate(init) if e.outcome is Outcome.GRANTED), default=-1)
-    return last >= 0 and any(e.outcome is Outcome.REFUSED for e in init[last:])
+    init = [e for e in openings if e.mode is Mode.INIT and e.port == port]
+    last = max((i for i, e in enumerate(init) if e.outcome is Ending.GRANTED), default=-1)
+    return last >= 0 and any(e.outcome is Ending.REFUSED for e in init[last:])
 
 
-def throttled(exchanges: Sequence[Exchange]) -> bool:
+def throttled(openings: Sequence[Opening]) -> bool:
     """Whether a port that had answered IKEv2 fell silent, or asks for cookies without end."""
-    for port in {e.port for e in exchanges}:
-        init = [e for e in exchanges if e.mode is Mode.INIT and e.port == port]
-        if any(e.outcome is Outcome.COOKIE for e in init):
+    for port in {e.port for e in openings}:
+        init = [e for e in openings if e.mode is Mode.INIT and e.port == port]
+        if any(e.outcome is Ending.COOKIE for e in init):
             return True
         answers = [i for i, e in enumerate(init) if e.outcome.is_answer]
         if answers and any(not e.outcome.is_answer for e in init[answers[-1] :]):
@@ -344,11 +344,11 @@ def throttled(exchanges: Sequence[Exchange]) -> bool:
     return False
 
 
-def _preferred(exchanges: Sequence[Exchange]) -> str:
+def _preferred(openings: Sequence[Opening]) -> str:
     whole = (
         e.granted.get(Dimension.GROUPS, "")
-        for e in exchanges
-        if e.outcome is Outcome.GRANTED and e.mode is Mode.INIT and not e.narrowed
+        for e in openings
+        if e.outcome is Ending.GRANTED and e.mode is Mode.INIT and not e.narrowed
     )
     return next(filter(None, whole), "")
 
@@ -356,27 +356,27 @@ def _preferred(exchanges: Sequence[Exchange]) -> str:
 # ---- both versions ---------------------------------------------------------------------------
 
 
-def _version(exchanges: Sequence[Exchange], version: Version) -> State:
-    own = [e for e in exchanges if e.mode.version is version]
-    if any(e.outcome in (Outcome.GRANTED, Outcome.IDENTITY) for e in own):
+def _version(openings: Sequence[Opening], version: IkeVersion) -> State:
+    own = [e for e in openings if e.mode.version is version]
+    if any(e.outcome in (Ending.GRANTED, Ending.IDENTITY) for e in own):
         return State.ACCEPTED
     # "No proposal chosen" may come of what was offered; only "no such version" is a no.
-    unsupported = {e.port for e in own if e.outcome is Outcome.UNSUPPORTED}
-    closed = {e.port for e in own if e.outcome is Outcome.CLOSED}
+    unsupported = {e.port for e in own if e.outcome is Ending.UNSUPPORTED}
+    closed = {e.port for e in own if e.outcome is Ending.CLOSED}
     asked = {e.port for e in own}
     return State.REFUSED if unsupported and asked <= unsupported | closed else State.UNKNOWN
 
 
-def _aggressive(asked: Sequence[Exchange]) -> State:
+def _aggressive(asked: Sequence[Opening]) -> State:
     outcomes = {e.outcome for e in asked}
-    if outcomes & {Outcome.GRANTED, Outcome.IDENTITY}:
+    if outcomes & {Ending.GRANTED, Ending.IDENTITY}:
         return State.ACCEPTED
-    return State.REFUSED if outcomes == {Outcome.UNSUPPORTED} else State.UNKNOWN
+    return State.REFUSED if outcomes == {Ending.UNSUPPORTED} else State.UNKNOWN
 
 
-def _port(port: int, exchanges: Iterable[Exchange]) -> PortSeen:
-    own = [e for e in exchanges if e.port == port]
-    outcomes: dict[Mode, tuple[Outcome, ...]] = {}
+def _port(port: int, openings: Iterable[Opening]) -> PortSeen:
+    own = [e for e in openings if e.port == port]
+    outcomes: dict[Mode, tuple[Ending, ...]] = {}
     for mode in Mode:
         if found := tuple(dict.fromkeys(e.outcome for e in own if e.mode is mode)):
             outcomes[mode] = found
@@ -384,8 +384,8 @@ def _port(port: int, exchanges: Iterable[Exchange]) -> PortSeen:
     return PortSeen(port, outcomes, senders)
 
 
-def _vendors(exchanges: Iterable[Exchange]) -> Iterator[Vendor]:
-    for id in dict.fromkeys(v for e in exchanges for v in e.vendor_ids):
+def _vendors(openings: Iterable[Opening]) -> Iterator[Vendor]:
+    for id in dict.fromkeys(v for e in openings for v in e.vendor_ids):
         yield Vendor(id, vendor_name(id))
 
 
@@ -393,24 +393,24 @@ NAT_PORT = 4500
 """Where IKE goes on behind a NAT (RFC 3948)."""
 
 
-def _nat_traversal(exchanges: Sequence[Exchange]) -> State:
+def _nat_traversal(openings: Sequence[Opening]) -> State:
     """Whether NATs are reckoned with: by an answer on port 4500, or by what the answer says."""
-    there = [e for e in exchanges if e.port == NAT_PORT]
+    there = [e for e in openings if e.port == NAT_PORT]
     if any(e.outcome.is_answer for e in there):
         return State.ACCEPTED
-    told = {name for e in exchanges for name in e.notifies}
-    names = {v.name for v in _vendors(exchanges)}
+    told = {name for e in openings for name in e.notifies}
+    names = {v.name for v in _vendors(openings)}
     if "NAT_DETECTION_SOURCE_IP" in told or any("nat-t" in name.lower() for name in names):
         return State.ACCEPTED
-    answered = any(e.outcome.is_answer for e in exchanges)
-    closed = {e.outcome for e in there} == {Outcome.CLOSED}
+    answered = any(e.outcome.is_answer for e in openings)
+    closed = {e.outcome for e in there} == {Ending.CLOSED}
     return State.REFUSED if answered and closed else State.UNKNOWN
 
 
-def _fragmentation(exchanges: Iterable[Exchange]) -> State:
+def _fragmentation(openings: Iterable[Opening]) -> State:
     """Only an answer that makes an association says so of IKEv2, and we never ask for one."""
-    for e in exchanges:
+    for e in openings:
         if "IKEV2_FRAGMENTATION_SUPPORTED" in e.notifies:
             return State.ACCEPTED
-    found = any(v.name == "IKE fragmentation" for v in _vendors(exchanges))
+    found = any(v.name == "IKE fragmentation" for v in _vendors(openings))
     return State.ACCEPTED if found else State.UNKNOWN

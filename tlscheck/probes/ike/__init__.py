@@ -18,10 +18,10 @@ from tlscheck.model import Missed, Reason
 from tlscheck.net import Net, now
 from tlscheck.observations.ike import (
     Dimension,
-    Exchange,
+    Ending,
     IkeObservation,
     Mode,
-    Outcome,
+    Opening,
     fold,
     in_doubt,
 )
@@ -70,9 +70,9 @@ async def probe(
             return Missed(SUBJECT, Reason.UNREACHABLE, error.strerror or type(error).__name__)
         talk = _Talk(opened, pace)
         await talk.whole(aggressive=aggressive)
-    if all(e.outcome is Outcome.SILENT for e in talk.exchanges):
+    if all(e.outcome is Ending.SILENT for e in talk.openings):
         return Missed(SUBJECT, Reason.TIMEOUT, SILENCE)
-    return fold(address, at, talk.exchanges)
+    return fold(address, at, talk.openings)
 
 
 SILENCE = "no answer to IKE, which proves nothing: whether there is a gateway must be declared"
@@ -84,7 +84,7 @@ class _Talk:
 
     ports: Sequence[Port]
     pace: Pace
-    exchanges: list[Exchange] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
     mute: int = 0
 
     async def whole(self, *, aggressive: bool) -> None:
@@ -105,7 +105,7 @@ class _Talk:
         """The port where IKEv2 grants something, after all were asked with everything on offer."""
         await self._all_init(self.ports)
         if not (found := self._granting()):
-            odd = (Outcome.SILENT, Outcome.OTHER)
+            odd = (Ending.SILENT, Ending.OTHER)
             again = [p for p in self.ports if self._outcomes(p) & set(odd)]
             for port in again:
                 port.among = True
@@ -116,13 +116,13 @@ class _Talk:
         return found
 
     async def _all_init(self, ports: Iterable[Port]) -> None:
-        self.exchanges += await asyncio.gather(*(port.init({}) for port in ports))
+        self.openings += await asyncio.gather(*(port.init({}) for port in ports))
 
     def _granting(self) -> Port | None:
-        return next((p for p in self.ports if Outcome.GRANTED in self._outcomes(p)), None)
+        return next((p for p in self.ports if Ending.GRANTED in self._outcomes(p)), None)
 
-    def _outcomes(self, port: Port) -> set[Outcome]:
-        own = (e for e in self.exchanges if e.port == port.number and e.mode is Mode.INIT)
+    def _outcomes(self, port: Port) -> set[Ending]:
+        own = (e for e in self.openings if e.port == port.number and e.mode is Mode.INIT)
         return {e.outcome for e in own}
 
     async def _narrow(self, port: Port, tiers: range, share: int) -> None:
@@ -130,25 +130,25 @@ class _Talk:
         while not self._is_over(port):
             # A last canary must remain, and where cookies are asked for each question costs two.
             cost = 4 if port.cookie else 2
-            narrowed = following(self.exchanges, tiers)
+            narrowed = following(self.openings, tiers)
             if narrowed is None or self.pace.left - share < cost:
                 return
-            self.exchanges.append(await port.init(narrowed))
-            if self.exchanges[-1].outcome is Outcome.SILENT and self.pace.left:
+            self.openings.append(await port.init(narrowed))
+            if self.openings[-1].outcome is Ending.SILENT and self.pace.left:
                 self.mute += 1
-                self.exchanges.append(await port.init({}))  # is it that question alone?
+                self.openings.append(await port.init({}))  # is it that question alone?
 
     def _is_over(self, port: Port) -> bool:
         """Whether the gateway shows that it has had enough, or has begun to remember us."""
-        last = [e for e in self.exchanges if e.port == port.number and e.mode is Mode.INIT][-1]
-        remembers = any(Dimension.ENCRYPTION in e.granted for e in self.exchanges)
-        refuses = last.outcome not in (Outcome.GRANTED, Outcome.REFUSED, Outcome.OTHER)
+        last = [e for e in self.openings if e.port == port.number and e.mode is Mode.INIT][-1]
+        remembers = any(Dimension.ENCRYPTION in e.granted for e in self.openings)
+        refuses = last.outcome not in (Ending.GRANTED, Ending.REFUSED, Ending.OTHER)
         return refuses or remembers or self.mute >= MOST_MUTE
 
     async def _canary(self, port: Port) -> None:
         """After refusals: whether what was granted before still is."""
-        if in_doubt(self.exchanges, port.number) and self.pace.left:
-            self.exchanges.append(await port.init({}))
+        if in_doubt(self.openings, port.number) and self.pace.left:
+            self.openings.append(await port.init({}))
 
     # -- IKEv1 ---------------------------------------------------------------------------------
 
@@ -161,11 +161,11 @@ class _Talk:
             if chosen and number == len(OFFERS) - 1:
                 break
             got = await asyncio.gather(*(p.main(offers) for p in ports))
-            self.exchanges += got
+            self.openings += got
             chosen = chosen or any(e.chosen for e in got)
             answered = [e.port for e in got if e.outcome.is_answer]
             ports = [p for p in ports if p.number in answered] or ports
-            if any(e.outcome is Outcome.UNSUPPORTED for e in got):
+            if any(e.outcome is Ending.UNSUPPORTED for e in got):
                 break
         if aggressive:
             await self._aggressive(ports)
@@ -173,14 +173,14 @@ class _Talk:
     async def _aggressive(self, ports: Sequence[Port]) -> None:
         for offers in AGGRESSIVE:
             got = await asyncio.gather(*(p.aggressive(offers) for p in ports))
-            self.exchanges += got
+            self.openings += got
             answered = [e.port for e in got if e.outcome.is_answer]
             ports = [p for p in ports if p.number in answered] or ports
-            if any(e.outcome not in (Outcome.REFUSED, Outcome.SILENT) for e in got):
+            if any(e.outcome not in (Ending.REFUSED, Ending.SILENT) for e in got):
                 return
 
     def _shut(self, port: Port) -> bool:
-        return Outcome.CLOSED in self._outcomes(port)
+        return Ending.CLOSED in self._outcomes(port)
 
 
 # ---- what is offered in IKEv1 ----------------------------------------------------------------

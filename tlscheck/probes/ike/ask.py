@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from tlscheck.net import now
-from tlscheck.observations.ike import ASKED, Dimension, Exchange, Mode, Outcome
+from tlscheck.observations.ike import ASKED, Dimension, Ending, Mode, Opening
 from tlscheck.probes.ike.datagrams import Datagrams, Refusal
 from tlscheck.probes.ike.plan import Narrowed
 from tlscheck.wire import ike
@@ -82,7 +82,7 @@ class Port:
 
     # -- IKEv2 ---------------------------------------------------------------------------------
 
-    async def init(self, narrowed: Narrowed) -> Exchange:
+    async def init(self, narrowed: Narrowed) -> Opening:
         """Ask for an IKE_SA_INIT with what is narrowed, and everything of the rest."""
         at, self.packets, self.retransmissions = now(), 0, 0
         offered = _proposals(narrowed, among=self.among)
@@ -100,21 +100,21 @@ class Port:
             cookies += 1
             self.cookie = told.data
             if cookies > 1 or not self.pace.left:
-                outcome, granted = Outcome.COOKIE, {}
+                outcome, granted = Ending.COOKIE, {}
                 break
-        exchange = Exchange(
+        opening = Opening(
             at, self.number, Mode.INIT, outcome, dict(narrowed), granted=granted, cookies=cookies
         )
-        return self._with(exchange, answer)
+        return self._with(opening, answer)
 
     # -- IKEv1 ---------------------------------------------------------------------------------
 
-    async def main(self, offers: Sequence[Phase1Offer]) -> Exchange:
+    async def main(self, offers: Sequence[Phase1Offer]) -> Opening:
         """Begin main mode with *offers*; whoever chooses one is told at once that it is over."""
         spi = _spi()
         return await self._phase1(Mode.MAIN, spi, ike.main_mode(spi, offers), offers)
 
-    async def aggressive(self, offers: Sequence[Phase1Offer]) -> Exchange:
+    async def aggressive(self, offers: Sequence[Phase1Offer]) -> Opening:
         """Begin aggressive mode with *offers* of one group, as nobody: a name made up at random."""
         spi = _spi()
         key = secrets.token_bytes(ike.KEY_OCTETS[offers[0].group])
@@ -124,18 +124,18 @@ class Port:
 
     async def _phase1(
         self, mode: Mode, spi: bytes, packet: bytes, offers: Sequence[Phase1Offer]
-    ) -> Exchange:
+    ) -> Opening:
         at, self.packets, self.retransmissions = now(), 0, 0
         answer = await self._converse(packet, spi)
         outcome, chosen = _outcome_1(answer, mode), None
         if isinstance(answer, Message) and any(answer.responder):
-            if outcome is Outcome.GRANTED:
+            if outcome is Ending.GRANTED:
                 chosen = answer.phase1[0]
             if answer.exchange != ike.Exchange.INFORMATIONAL:
                 await self._send(ike.farewell(spi, answer.responder, secrets.randbits(32)))
         named = tuple(_named(offer) for offer in offers)
-        exchange = Exchange(at, self.number, mode, outcome, offered=named, chosen=chosen)
-        return self._with(exchange, answer)
+        opening = Opening(at, self.number, mode, outcome, offered=named, chosen=chosen)
+        return self._with(opening, answer)
 
     # -- packets -------------------------------------------------------------------------------
 
@@ -177,15 +177,15 @@ class Port:
                 if message.initiator == spi and not echo:
                     return message
 
-    def _with(self, exchange: Exchange, answer: Message | Refusal | None) -> Exchange:
-        """*exchange* with what it cost, and what the answer tells beside its outcome."""
-        exchange = replace(exchange, packets=self.packets, retransmissions=self.retransmissions)
+    def _with(self, opening: Opening, answer: Message | Refusal | None) -> Opening:
+        """*opening* with what it cost, and what the answer tells beside its outcome."""
+        opening = replace(opening, packets=self.packets, retransmissions=self.retransmissions)
         if isinstance(answer, Refusal):
-            return replace(exchange, sender=answer.sender)
+            return replace(opening, sender=answer.sender)
         if answer is None:
-            return exchange
+            return opening
         return replace(
-            exchange,
+            opening,
             notifies=tuple(ike.notify_name(answer.version, n.number) for n in answer.notifies),
             vendor_ids=tuple(v.hex() for v in answer.vendor_ids),
             authorities=tuple(a.hex() for a in answer.authorities),
@@ -211,52 +211,52 @@ _Granted = dict[Dimension, str]
 
 def _outcome_2(
     answer: Message | Refusal | None, offered: Container[Transform]
-) -> tuple[Outcome, _Granted]:
+) -> tuple[Ending, _Granted]:
     """What became of an IKE_SA_INIT; a grant of what was not *offered* is none."""
     if not isinstance(answer, Message):
         return _trouble(answer), {}
     if answer.version == 1:
         unsupported = answer.notified(_INVALID_MAJOR) or answer.notified(_UNSUPPORTED_EXCHANGE)
-        return Outcome.UNSUPPORTED if unsupported else Outcome.OTHER, {}
+        return Ending.UNSUPPORTED if unsupported else Ending.OTHER, {}
     granted: Sequence[Transform] = answer.chosen
     if (told := answer.notified(_INVALID_KE)) and len(told.data) >= 2:
         granted = (Transform(Kind.GROUP, int.from_bytes(told.data[:2])),)
     if granted and all(each in offered for each in granted):
-        return Outcome.GRANTED, {_KINDS[each.kind]: each.name for each in granted}
+        return Ending.GRANTED, {_KINDS[each.kind]: each.name for each in granted}
     if answer.notified(_NO_PROPOSAL):
-        return Outcome.REFUSED, {}
+        return Ending.REFUSED, {}
     if answer.notified(_INVALID_MAJOR):
-        return Outcome.UNSUPPORTED, {}
-    return Outcome.OTHER, {}
+        return Ending.UNSUPPORTED, {}
+    return Ending.OTHER, {}
 
 
-def _outcome_1(answer: Message | Refusal | None, mode: Mode) -> Outcome:
+def _outcome_1(answer: Message | Refusal | None, mode: Mode) -> Ending:
     if not isinstance(answer, Message):
         return _trouble(answer)
     if answer.version == 2:
-        return Outcome.UNSUPPORTED if answer.notified(_INVALID_MAJOR) else Outcome.OTHER
+        return Ending.UNSUPPORTED if answer.notified(_INVALID_MAJOR) else Ending.OTHER
     wanted = ike.Exchange.MAIN if mode is Mode.MAIN else ike.Exchange.AGGRESSIVE
     if answer.exchange == wanted and len(answer.phase1) == 1 and any(answer.responder):
-        return Outcome.GRANTED
+        return Ending.GRANTED
     notified = dict(_NOTIFIED_1)
     if mode is Mode.AGGRESSIVE:
-        notified[_INVALID_ID] = Outcome.IDENTITY
+        notified[_INVALID_ID] = Ending.IDENTITY
     found = (notified[n.number] for n in answer.notifies if n.number in notified)
-    return next(found, Outcome.OTHER)
+    return next(found, Ending.OTHER)
 
 
 _NOTIFIED_1 = {
-    _INVALID_MAJOR: Outcome.UNSUPPORTED,
-    _UNSUPPORTED_EXCHANGE: Outcome.UNSUPPORTED,
-    _INVALID_EXCHANGE: Outcome.UNSUPPORTED,
-    _NO_PROPOSAL: Outcome.REFUSED,
+    _INVALID_MAJOR: Ending.UNSUPPORTED,
+    _UNSUPPORTED_EXCHANGE: Ending.UNSUPPORTED,
+    _INVALID_EXCHANGE: Ending.UNSUPPORTED,
+    _NO_PROPOSAL: Ending.REFUSED,
 }
 
 
-def _trouble(answer: Refusal | None) -> Outcome:
+def _trouble(answer: Refusal | None) -> Ending:
     if answer is None:
-        return Outcome.SILENT
-    return Outcome.CLOSED if answer.closed else Outcome.REJECTED
+        return Ending.SILENT
+    return Ending.CLOSED if answer.closed else Ending.REJECTED
 
 
 def _named(offer: Phase1Offer) -> Phase1:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tlscheck.model import State
-from tlscheck.observations.ike import TIERS, Dimension, Exchange, Mode, Outcome, settled
+from tlscheck.observations.ike import TIERS, Dimension, Ending, Mode, Opening, settled
 from tlscheck.wire.ike import is_aead
 
 Narrowed = Mapping[Dimension, tuple[str, ...]]
@@ -21,12 +21,12 @@ INNER = (Dimension.ENCRYPTION, Dimension.INTEGRITY, Dimension.PRF)
 TIER_COUNT = 3
 
 
-def following(exchanges: Sequence[Exchange], tiers: range = range(TIER_COUNT)) -> Narrowed | None:
+def following(openings: Sequence[Opening], tiers: range = range(TIER_COUNT)) -> Narrowed | None:
     """The next question of those *tiers*; ``None`` when there is none left."""
-    init = [e for e in exchanges if e.mode is Mode.INIT]
+    init = [e for e in openings if e.mode is Mode.INIT]
     for number in tiers:
         tier = _Tier(init, number)
-        for narrowed in (tier.combined(), *map(tier.narrow, (*INNER, Dimension.GROUPS))):
+        for narrowed in (tier.combined(), *map(tier.narrow, tier.order())):
             if narrowed and not any(e.narrowed == narrowed for e in init):
                 return narrowed
     return None
@@ -35,7 +35,7 @@ def following(exchanges: Sequence[Exchange], tiers: range = range(TIER_COUNT)) -
 class _Tier:
     """What is pending of one tier, and how it could be asked."""
 
-    def __init__(self, init: Sequence[Exchange], number: int) -> None:
+    def __init__(self, init: Sequence[Opening], number: int) -> None:
         self.init = init
         self.states = {d: settled(init, d, for_now=True) for d in Dimension}
         self.pending = {
@@ -46,6 +46,12 @@ class _Tier:
 
     def _unknown(self, dimension: Dimension, items: Sequence[str]) -> tuple[str, ...]:
         return tuple(i for i in items if self.states[dimension][i] is State.UNKNOWN)
+
+    def order(self) -> Sequence[Dimension]:
+        """Groups come last, for each takes a question, but for the first of the tier."""
+        states = self.states[Dimension.GROUPS]
+        known = any(states[i] is State.ACCEPTED for i in self.own[Dimension.GROUPS])
+        return (*INNER, Dimension.GROUPS) if known else (Dimension.GROUPS, *INNER)
 
     def narrow(self, dimension: Dimension) -> Narrowed | None:
         """A question about one dimension alone."""
@@ -58,7 +64,7 @@ class _Tier:
 
     def _granted(self, dimension: Dimension, items: Sequence[str]) -> bool:
         """Whether one at least of *items* is known to be accepted."""
-        granted = (e.narrowed.get(dimension, ()) for e in self.init if e.outcome is Outcome.GRANTED)
+        granted = (e.narrowed.get(dimension, ()) for e in self.init if e.outcome is Ending.GRANTED)
         return any(
             left and set(left) <= set(items)
             for offered in granted
@@ -71,11 +77,9 @@ class _Tier:
         own = [e for e in self.init if self._is_own(e)]
         several = [e for e in own if len(e.narrowed) > 1]
         failed = {
-            len(e.narrowed) > 1 and Dimension.GROUPS in e.narrowed
-            for e in several
-            if e.outcome is not Outcome.GRANTED
+            Dimension.GROUPS in e.narrowed for e in several if e.outcome is not Ending.GRANTED
         }
-        granted = [e for e in own if e.outcome is Outcome.GRANTED]
+        granted = [e for e in own if e.outcome is Ending.GRANTED]
         if False in failed or not granted:
             return None
         single = {d: items[0][:1] for d in INNER if (items := self.pending[d])}
@@ -86,9 +90,9 @@ class _Tier:
             single[Dimension.GROUPS] = groups[0]
         return single if len(single) > 1 and set(single) & set(INNER) else None
 
-    def _is_own(self, exchange: Exchange) -> bool:
+    def _is_own(self, opening: Opening) -> bool:
         """Whether the question was one of this tier, about more than groups."""
-        return any(set(exchange.narrowed.get(d, ())) & self.own[d] for d in INNER)
+        return any(set(opening.narrowed.get(d, ())) & self.own[d] for d in INNER)
 
     def _without_aead(
         self, single: dict[Dimension, tuple[str, ...]]
