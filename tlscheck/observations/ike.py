@@ -136,7 +136,7 @@ class Opening:
     at: datetime
     port: int
     mode: Mode
-    outcome: Ending
+    ending: Ending
     narrowed: Mapping[Dimension, tuple[str, ...]] = field(default_factory=dict)
     """What alone was offered of a dimension; of others all of `ASKED`. IKEv2 only."""
     offered: tuple[Phase1, ...] = ()
@@ -165,20 +165,20 @@ class PortSeen:
     """What became of the questions to one port."""
 
     port: int
-    outcomes: Mapping[Mode, tuple[Ending, ...]]
-    """Each kind of outcome once, in the order of its first."""
+    endings: Mapping[Mode, tuple[Ending, ...]]
+    """Each kind of ending once, in the order of its first."""
     senders: tuple[str, ...] = ()
     """Who sent ICMP errors."""
 
     @property
     def answered(self) -> bool:
         """Whether IKE was spoken."""
-        return any(o.is_answer for found in self.outcomes.values() for o in found)
+        return any(o.is_answer for found in self.endings.values() for o in found)
 
     @property
     def closed(self) -> bool:
         """Whether all that came back is that nothing listens."""
-        return {o for found in self.outcomes.values() for o in found} == {Ending.CLOSED}
+        return {o for found in self.endings.values() for o in found} == {Ending.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class IkeObservation(Observation):
 
     def engine(self, version: IkeVersion) -> bool:
         """Whether any answer in that version came, be it a refusal."""
-        return any(e.outcome.is_answer for e in self.openings if e.mode.version is version)
+        return any(e.ending.is_answer for e in self.openings if e.mode.version is version)
 
 
 def fold(address: str, at: datetime, openings: Sequence[Opening]) -> IkeObservation:
@@ -277,12 +277,12 @@ def settled(
 ) -> dict[str, State]:
     """The state of each item of one dimension; *for_now* with the refusals still in doubt."""
     init = [e for e in openings if e.mode is Mode.INIT]
-    granted = [e for e in init if e.outcome is Ending.GRANTED]
+    granted = [e for e in init if e.ending is Ending.GRANTED]
     accepted = {e.granted[dimension] for e in granted if dimension in e.granted}
     refused = {
         item
         for e in (init if for_now else counted_refusals(init))
-        if e.outcome is Ending.REFUSED
+        if e.ending is Ending.REFUSED
         if set(e.narrowed) == {dimension}
         for item in e.narrowed[dimension]
     } - accepted
@@ -316,10 +316,10 @@ def counted_refusals(init: Sequence[Opening]) -> Iterator[Opening]:
     """The refusals that stand between two grants on their port."""
     grants: dict[int, list[int]] = {}
     for i, e in enumerate(init):
-        if e.outcome is Ending.GRANTED:
+        if e.ending is Ending.GRANTED:
             grants.setdefault(e.port, []).append(i)
     for i, e in enumerate(init):
-        if e.outcome is Ending.REFUSED and e.port in grants:
+        if e.ending is Ending.REFUSED and e.port in grants:
             first, last = grants[e.port][0], grants[e.port][-1]
             if first < i < last:
                 yield e
@@ -328,18 +328,18 @@ def counted_refusals(init: Sequence[Opening]) -> Iterator[Opening]:
 def in_doubt(openings: Sequence[Opening], port: int) -> bool:
     """Whether a refusal on *port* still waits for a grant after it."""
     init = [e for e in openings if e.mode is Mode.INIT and e.port == port]
-    last = max((i for i, e in enumerate(init) if e.outcome is Ending.GRANTED), default=-1)
-    return last >= 0 and any(e.outcome is Ending.REFUSED for e in init[last:])
+    last = max((i for i, e in enumerate(init) if e.ending is Ending.GRANTED), default=-1)
+    return last >= 0 and any(e.ending is Ending.REFUSED for e in init[last:])
 
 
 def throttled(openings: Sequence[Opening]) -> bool:
     """Whether a port that had answered IKEv2 fell silent, or asks for cookies without end."""
     for port in {e.port for e in openings}:
         init = [e for e in openings if e.mode is Mode.INIT and e.port == port]
-        if any(e.outcome is Ending.COOKIE for e in init):
+        if any(e.ending is Ending.COOKIE for e in init):
             return True
-        answers = [i for i, e in enumerate(init) if e.outcome.is_answer]
-        if answers and any(not e.outcome.is_answer for e in init[answers[-1] :]):
+        answers = [i for i, e in enumerate(init) if e.ending.is_answer]
+        if answers and any(not e.ending.is_answer for e in init[answers[-1] :]):
             return True
     return False
 
@@ -348,7 +348,7 @@ def _preferred(openings: Sequence[Opening]) -> str:
     whole = (
         e.granted.get(Dimension.GROUPS, "")
         for e in openings
-        if e.outcome is Ending.GRANTED and e.mode is Mode.INIT and not e.narrowed
+        if e.ending is Ending.GRANTED and e.mode is Mode.INIT and not e.narrowed
     )
     return next(filter(None, whole), "")
 
@@ -358,30 +358,30 @@ def _preferred(openings: Sequence[Opening]) -> str:
 
 def _version(openings: Sequence[Opening], version: IkeVersion) -> State:
     own = [e for e in openings if e.mode.version is version]
-    if any(e.outcome in (Ending.GRANTED, Ending.IDENTITY) for e in own):
+    if any(e.ending in (Ending.GRANTED, Ending.IDENTITY) for e in own):
         return State.ACCEPTED
     # "No proposal chosen" may come of what was offered; only "no such version" is a no.
-    unsupported = {e.port for e in own if e.outcome is Ending.UNSUPPORTED}
-    closed = {e.port for e in own if e.outcome is Ending.CLOSED}
+    unsupported = {e.port for e in own if e.ending is Ending.UNSUPPORTED}
+    closed = {e.port for e in own if e.ending is Ending.CLOSED}
     asked = {e.port for e in own}
     return State.REFUSED if unsupported and asked <= unsupported | closed else State.UNKNOWN
 
 
 def _aggressive(asked: Sequence[Opening]) -> State:
-    outcomes = {e.outcome for e in asked}
-    if outcomes & {Ending.GRANTED, Ending.IDENTITY}:
+    endings = {e.ending for e in asked}
+    if endings & {Ending.GRANTED, Ending.IDENTITY}:
         return State.ACCEPTED
-    return State.REFUSED if outcomes == {Ending.UNSUPPORTED} else State.UNKNOWN
+    return State.REFUSED if endings == {Ending.UNSUPPORTED} else State.UNKNOWN
 
 
 def _port(port: int, openings: Iterable[Opening]) -> PortSeen:
     own = [e for e in openings if e.port == port]
-    outcomes: dict[Mode, tuple[Ending, ...]] = {}
+    endings: dict[Mode, tuple[Ending, ...]] = {}
     for mode in Mode:
-        if found := tuple(dict.fromkeys(e.outcome for e in own if e.mode is mode)):
-            outcomes[mode] = found
+        if found := tuple(dict.fromkeys(e.ending for e in own if e.mode is mode)):
+            endings[mode] = found
     senders = tuple(dict.fromkeys(e.sender for e in own if e.sender))
-    return PortSeen(port, outcomes, senders)
+    return PortSeen(port, endings, senders)
 
 
 def _vendors(openings: Iterable[Opening]) -> Iterator[Vendor]:
@@ -396,14 +396,14 @@ NAT_PORT = 4500
 def _nat_traversal(openings: Sequence[Opening]) -> State:
     """Whether NATs are reckoned with: by an answer on port 4500, or by what the answer says."""
     there = [e for e in openings if e.port == NAT_PORT]
-    if any(e.outcome.is_answer for e in there):
+    if any(e.ending.is_answer for e in there):
         return State.ACCEPTED
     told = {name for e in openings for name in e.notifies}
     names = {v.name for v in _vendors(openings)}
     if "NAT_DETECTION_SOURCE_IP" in told or any("nat-t" in name.lower() for name in names):
         return State.ACCEPTED
-    answered = any(e.outcome.is_answer for e in openings)
-    closed = {e.outcome for e in there} == {Ending.CLOSED}
+    answered = any(e.ending.is_answer for e in openings)
+    closed = {e.ending for e in there} == {Ending.CLOSED}
     return State.REFUSED if answered and closed else State.UNKNOWN
 
 

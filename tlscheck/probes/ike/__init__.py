@@ -70,7 +70,7 @@ async def probe(
             return Missed(SUBJECT, Reason.UNREACHABLE, error.strerror or type(error).__name__)
         talk = _Talk(opened, pace)
         await talk.whole(aggressive=aggressive)
-    if all(e.outcome is Ending.SILENT for e in talk.openings):
+    if all(e.ending is Ending.SILENT for e in talk.openings):
         return Missed(SUBJECT, Reason.TIMEOUT, SILENCE)
     return fold(address, at, talk.openings)
 
@@ -106,7 +106,7 @@ class _Talk:
         await self._all_init(self.ports)
         if not (found := self._granting()):
             odd = (Ending.SILENT, Ending.OTHER)
-            again = [p for p in self.ports if self._outcomes(p) & set(odd)]
+            again = [p for p in self.ports if self._endings(p) & set(odd)]
             for port in again:
                 port.among = True
             await self._all_init(again)
@@ -119,11 +119,11 @@ class _Talk:
         self.openings += await asyncio.gather(*(port.init({}) for port in ports))
 
     def _granting(self) -> Port | None:
-        return next((p for p in self.ports if Ending.GRANTED in self._outcomes(p)), None)
+        return next((p for p in self.ports if Ending.GRANTED in self._endings(p)), None)
 
-    def _outcomes(self, port: Port) -> set[Ending]:
+    def _endings(self, port: Port) -> set[Ending]:
         own = (e for e in self.openings if e.port == port.number and e.mode is Mode.INIT)
-        return {e.outcome for e in own}
+        return {e.ending for e in own}
 
     async def _narrow(self, port: Port, tiers: range, share: int) -> None:
         """Put narrow questions until all of *tiers* is told, or all but a *share* is spent."""
@@ -134,7 +134,7 @@ class _Talk:
             if narrowed is None or self.pace.left - share < cost:
                 return
             self.openings.append(await port.init(narrowed))
-            if self.openings[-1].outcome is Ending.SILENT and self.pace.left:
+            if self.openings[-1].ending is Ending.SILENT and self.pace.left:
                 self.mute += 1
                 self.openings.append(await port.init({}))  # is it that question alone?
 
@@ -142,7 +142,7 @@ class _Talk:
         """Whether the gateway shows that it has had enough, or has begun to remember us."""
         last = [e for e in self.openings if e.port == port.number and e.mode is Mode.INIT][-1]
         remembers = any(Dimension.ENCRYPTION in e.granted for e in self.openings)
-        refuses = last.outcome not in (Ending.GRANTED, Ending.REFUSED, Ending.OTHER)
+        refuses = last.ending not in (Ending.GRANTED, Ending.REFUSED, Ending.OTHER)
         return refuses or remembers or self.mute >= MOST_MUTE
 
     async def _canary(self, port: Port) -> None:
@@ -154,7 +154,7 @@ class _Talk:
 
     async def _ikev1(self, port: Port | None, *, aggressive: bool) -> None:
         """Main mode in few packets, and aggressive mode where that is wanted."""
-        spoke = [p for p in self.ports if any(o.is_answer for o in self._outcomes(p))]
+        spoke = [p for p in self.ports if any(o.is_answer for o in self._endings(p))]
         ports = [port] if port else spoke[:1] or [p for p in self.ports if not self._shut(p)]
         chosen = False
         for number, offers in enumerate(OFFERS):
@@ -163,9 +163,9 @@ class _Talk:
             got = await asyncio.gather(*(p.main(offers) for p in ports))
             self.openings += got
             chosen = chosen or any(e.chosen for e in got)
-            answered = [e.port for e in got if e.outcome.is_answer]
+            answered = [e.port for e in got if e.ending.is_answer]
             ports = [p for p in ports if p.number in answered] or ports
-            if any(e.outcome is Ending.UNSUPPORTED for e in got):
+            if any(e.ending is Ending.UNSUPPORTED for e in got):
                 break
         if aggressive:
             await self._aggressive(ports)
@@ -174,13 +174,13 @@ class _Talk:
         for offers in AGGRESSIVE:
             got = await asyncio.gather(*(p.aggressive(offers) for p in ports))
             self.openings += got
-            answered = [e.port for e in got if e.outcome.is_answer]
+            answered = [e.port for e in got if e.ending.is_answer]
             ports = [p for p in ports if p.number in answered] or ports
-            if any(e.outcome not in (Ending.REFUSED, Ending.SILENT) for e in got):
+            if any(e.ending not in (Ending.REFUSED, Ending.SILENT) for e in got):
                 return
 
     def _shut(self, port: Port) -> bool:
-        return Ending.CLOSED in self._outcomes(port)
+        return Ending.CLOSED in self._endings(port)
 
 
 # ---- what is offered in IKEv1 ----------------------------------------------------------------

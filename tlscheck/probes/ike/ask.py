@@ -95,15 +95,15 @@ class Port:
             answer = await self._converse(packet, self.spi)
             told = answer.notified(_COOKIE) if isinstance(answer, Message) else None
             if told is None or not told.data:
-                outcome, granted = _outcome_2(answer, {t for p in offered for t in p})
+                ending, granted = _ending_2(answer, {t for p in offered for t in p})
                 break
             cookies += 1
             self.cookie = told.data
             if cookies > 1 or not self.pace.left:
-                outcome, granted = Ending.COOKIE, {}
+                ending, granted = Ending.COOKIE, {}
                 break
         opening = Opening(
-            at, self.number, Mode.INIT, outcome, dict(narrowed), granted=granted, cookies=cookies
+            at, self.number, Mode.INIT, ending, dict(narrowed), granted=granted, cookies=cookies
         )
         return self._with(opening, answer)
 
@@ -127,14 +127,14 @@ class Port:
     ) -> Opening:
         at, self.packets, self.retransmissions = now(), 0, 0
         answer = await self._converse(packet, spi)
-        outcome, chosen = _outcome_1(answer, mode), None
+        ending, chosen = _ending_1(answer, mode), None
         if isinstance(answer, Message) and any(answer.responder):
-            if outcome is Ending.GRANTED:
+            if ending is Ending.GRANTED:
                 chosen = answer.phase1[0]
             if answer.exchange != ike.Exchange.INFORMATIONAL:
                 await self._send(ike.farewell(spi, answer.responder, secrets.randbits(32)))
         named = tuple(_named(offer) for offer in offers)
-        opening = Opening(at, self.number, mode, outcome, offered=named, chosen=chosen)
+        opening = Opening(at, self.number, mode, ending, offered=named, chosen=chosen)
         return self._with(opening, answer)
 
     # -- packets -------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Port:
                     return message
 
     def _with(self, opening: Opening, answer: Message | Refusal | None) -> Opening:
-        """*opening* with what it cost, and what the answer tells beside its outcome."""
+        """*opening* with what it cost, and what the answer tells beside its ending."""
         opening = replace(opening, packets=self.packets, retransmissions=self.retransmissions)
         if isinstance(answer, Refusal):
             return replace(opening, sender=answer.sender)
@@ -209,7 +209,7 @@ def _proposals(narrowed: Narrowed, *, among: bool) -> list[Sequence[Transform]]:
 _Granted = dict[Dimension, str]
 
 
-def _outcome_2(
+def _ending_2(
     answer: Message | Refusal | None, offered: Container[Transform]
 ) -> tuple[Ending, _Granted]:
     """What became of an IKE_SA_INIT; a grant of what was not *offered* is none."""
@@ -230,7 +230,7 @@ def _outcome_2(
     return Ending.OTHER, {}
 
 
-def _outcome_1(answer: Message | Refusal | None, mode: Mode) -> Ending:
+def _ending_1(answer: Message | Refusal | None, mode: Mode) -> Ending:
     if not isinstance(answer, Message):
         return _trouble(answer)
     if answer.version == 2:

@@ -64,7 +64,7 @@ class _Tier:
 
     def _granted(self, dimension: Dimension, items: Sequence[str]) -> bool:
         """Whether one at least of *items* is known to be accepted."""
-        granted = (e.narrowed.get(dimension, ()) for e in self.init if e.outcome is Ending.GRANTED)
+        granted = (e.narrowed.get(dimension, ()) for e in self.init if e.ending is Ending.GRANTED)
         return any(
             left and set(left) <= set(items)
             for offered in granted
@@ -76,10 +76,8 @@ class _Tier:
         """One thing of each dimension at once, and groups too once that was granted."""
         own = [e for e in self.init if self._is_own(e)]
         several = [e for e in own if len(e.narrowed) > 1]
-        failed = {
-            Dimension.GROUPS in e.narrowed for e in several if e.outcome is not Ending.GRANTED
-        }
-        granted = [e for e in own if e.outcome is Ending.GRANTED]
+        failed = {Dimension.GROUPS in e.narrowed for e in several if e.ending is not Ending.GRANTED}
+        granted = [e for e in own if e.ending is Ending.GRANTED]
         if False in failed or not granted:
             return None
         single = {d: items[0][:1] for d in INNER if (items := self.pending[d])}
