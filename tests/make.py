@@ -69,6 +69,7 @@ from tlscheck.observations.tls import (
     TlsObservation,
 )
 from tlscheck.targets import endpoint_id, name_id
+from tlscheck.wire.ike import Phase1
 from tlscheck.wire.registry import Version
 
 V12, V13 = Version.TLS_1_2, Version.TLS_1_3
@@ -387,6 +388,10 @@ _STRONG = {
     IkeDimension.INTEGRITY: (),
     IkeDimension.PRF: ("PRF_HMAC_SHA2_384",),
 }
+
+
+PHASE1 = Phase1("3DES-CBC", "SHA", "pre-shared key", "1024-bit MODP Group")
+"""What old gateways choose in IKEv1."""
 
 
 def ike_observation(**changes: Any) -> IkeObservation:

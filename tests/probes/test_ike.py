@@ -134,8 +134,9 @@ def test_lost_packets_are_sent_again() -> None:
     assert not seen.throttled
 
 
-def test_who_falls_silent_has_refused_nothing_since() -> None:
+def test_who_falls_silent_has_refused_nothing_since(monkeypatch: pytest.MonkeyPatch) -> None:
     """The weak are refused first; with silence before the next grant, none of that counts."""
+    monkeypatch.setattr(ask, "TRIES", (0.08, 0.08))
     whole, _ = look(Manners([GCM]))
     assert isinstance(whole, IkeObservation)
     first = next(

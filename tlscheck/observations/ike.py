@@ -45,7 +45,7 @@ class Ending(StrEnum):
     IDENTITY = "identity"
     """IKEv1: nothing but the identity is minded (INVALID-ID-INFORMATION)."""
     UNSUPPORTED = "unsupported"
-    """The version or the exchange is said not to be there at all."""
+    """The version is said not to be there at all; or aggressive mode, where that was asked for."""
     COOKIE = "cookie"
     """A cookie is asked for although one was given: the gateway is under load."""
     OTHER = "other"
@@ -287,9 +287,11 @@ def settled(
         for item in e.narrowed[dimension]
     } - accepted
     # Of what was offered together one at least is accepted; when all but one are refused, that one.
-    for e in granted:
-        left = set(offered(e, dimension)) - refused
-        if len(left) == 1 and _matters(e, dimension):
+    # When all are, there is more than one gateway: whichever it is, it may accept any of them.
+    for e in filter(lambda e: _matters(e, dimension), granted):
+        together = set(offered(e, dimension))
+        refused = refused if together - refused else refused - together
+        if len(left := together - refused) == 1:
             accepted |= left
     refused -= accepted
     return {
@@ -361,10 +363,8 @@ def _version(openings: Sequence[Opening], version: IkeVersion) -> State:
     if any(e.ending in (Ending.GRANTED, Ending.IDENTITY) for e in own):
         return State.ACCEPTED
     # "No proposal chosen" may come of what was offered; only "no such version" is a no.
-    unsupported = {e.port for e in own if e.ending is Ending.UNSUPPORTED}
-    closed = {e.port for e in own if e.ending is Ending.CLOSED}
-    asked = {e.port for e in own}
-    return State.REFUSED if unsupported and asked <= unsupported | closed else State.UNKNOWN
+    endings = {e.ending for e in own if e.mode is not Mode.AGGRESSIVE} - {Ending.CLOSED}
+    return State.REFUSED if endings == {Ending.UNSUPPORTED} else State.UNKNOWN
 
 
 def _aggressive(asked: Sequence[Opening]) -> State:

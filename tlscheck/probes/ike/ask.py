@@ -216,8 +216,7 @@ def _ending_2(
     if not isinstance(answer, Message):
         return _trouble(answer), {}
     if answer.version == 1:
-        unsupported = answer.notified(_INVALID_MAJOR) or answer.notified(_UNSUPPORTED_EXCHANGE)
-        return Ending.UNSUPPORTED if unsupported else Ending.OTHER, {}
+        return Ending.UNSUPPORTED if answer.notified(_INVALID_MAJOR) else Ending.OTHER, {}
     granted: Sequence[Transform] = answer.chosen
     if (told := answer.notified(_INVALID_KE)) and len(told.data) >= 2:
         granted = (Transform(Kind.GROUP, int.from_bytes(told.data[:2])),)
@@ -238,18 +237,17 @@ def _ending_1(answer: Message | Refusal | None, mode: Mode) -> Ending:
     wanted = ike.Exchange.MAIN if mode is Mode.MAIN else ike.Exchange.AGGRESSIVE
     if answer.exchange == wanted and len(answer.phase1) == 1 and any(answer.responder):
         return Ending.GRANTED
-    notified = dict(_NOTIFIED_1)
-    if mode is Mode.AGGRESSIVE:
-        notified[_INVALID_ID] = Ending.IDENTITY
+    notified = _NOTIFIED_AGGRESSIVE if mode is Mode.AGGRESSIVE else _NOTIFIED_MAIN
     found = (notified[n.number] for n in answer.notifies if n.number in notified)
     return next(found, Ending.OTHER)
 
 
-_NOTIFIED_1 = {
-    _INVALID_MAJOR: Ending.UNSUPPORTED,
+_NOTIFIED_MAIN = {_INVALID_MAJOR: Ending.UNSUPPORTED, _NO_PROPOSAL: Ending.REFUSED}
+_NOTIFIED_AGGRESSIVE = {
+    **_NOTIFIED_MAIN,
     _UNSUPPORTED_EXCHANGE: Ending.UNSUPPORTED,
     _INVALID_EXCHANGE: Ending.UNSUPPORTED,
-    _NO_PROPOSAL: Ending.REFUSED,
+    _INVALID_ID: Ending.IDENTITY,
 }
 
 
