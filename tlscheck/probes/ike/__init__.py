@@ -3,7 +3,8 @@
 No exchange is completed, and none is begun that the gateway would have to remember: in IKEv2 our
 key is of a group that we do not offer, so that a gateway which would grant the offer asks for
 another key and forgets us. In IKEv1, whose first answer makes it remember, it is told at once that
-nothing comes after, and that few times: gateways allow few such beginnings from one address.
+nothing comes after, and that few times: gateways allow few such beginnings from one address. Only
+aggressive mode, which is asked for on demand, can leave one behind for its half minute.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ class _Talk:
                 return
 
     def _shut(self, port: Port) -> bool:
-        return Ending.CLOSED in self._endings(port)
+        return self._endings(port) <= {Ending.CLOSED, Ending.REJECTED}
 
 
 # ---- what is offered in IKEv1 ----------------------------------------------------------------

@@ -18,6 +18,7 @@ Narrowed = Mapping[Dimension, tuple[str, ...]]
 
 INNER = (Dimension.ENCRYPTION, Dimension.INTEGRITY, Dimension.PRF)
 """The dimensions of which an answer names nothing."""
+_HASHES = (Dimension.INTEGRITY, Dimension.PRF)
 TIER_COUNT = 3
 
 
@@ -59,8 +60,16 @@ class _Tier:
             return None
         items = self.pending[dimension][0]
         if dimension is not Dimension.GROUPS and self._granted(dimension, items):
-            items = items[:1]
+            return {dimension: items[:1]}
+        if dimension in _HASHES and self._has_weak(
+            dimension
+        ):  # then it may well have none of these
+            items = tuple(i for left in self.pending[dimension] for i in left)
         return {dimension: items}
+
+    def _has_weak(self, dimension: Dimension) -> bool:
+        weak = {i for items in TIERS[dimension][0] for i in items}
+        return any(self.states[dimension][i] is State.ACCEPTED for i in weak)
 
     def _granted(self, dimension: Dimension, items: Sequence[str]) -> bool:
         """Whether one at least of *items* is known to be accepted."""
