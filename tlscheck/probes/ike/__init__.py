@@ -72,11 +72,12 @@ async def probe(
         talk = _Talk(opened, pace)
         await talk.whole(aggressive=aggressive)
     if all(e.ending is Ending.SILENT for e in talk.openings):
-        return Missed(SUBJECT, Reason.TIMEOUT, SILENCE)
+        return Missed(
+            SUBJECT,
+            Reason.TIMEOUT,
+            "no answer to IKE, which proves nothing: whether there is a gateway must be declared",
+        )
     return fold(address, at, talk.openings)
-
-
-SILENCE = "no answer to IKE, which proves nothing: whether there is a gateway must be declared"
 
 
 @dataclass
