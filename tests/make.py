@@ -49,6 +49,9 @@ from tlscheck.observations.dns import (
 )
 from tlscheck.observations.http import Hsts, HttpObservation, Plain, PlainState, Policy
 from tlscheck.observations.http.seen import Delivery
+from tlscheck.observations.ike import ASKED as IKE_ASKED
+from tlscheck.observations.ike import Dimension as IkeDimension
+from tlscheck.observations.ike import Ending, IkeObservation, IkeVersion, Mode, Opening, fold
 from tlscheck.observations.knowledge import DIMENSIONS, candidates
 from tlscheck.observations.ports import PortsObservation
 from tlscheck.observations.registration import (
@@ -69,8 +72,10 @@ from tlscheck.observations.tls import (
 )
 from tlscheck.observations.turn import Allocation, Dtls, Talk, Transport, TurnObservation
 from tlscheck.observations.vpn import Port, VpnObservation
+from tlscheck.report import SUBJECTS
 from tlscheck.targets import endpoint_id, name_id
 from tlscheck.wire.dtls import DtlsVersion
+from tlscheck.wire.ike import Phase1
 from tlscheck.wire.registry import Version
 
 V12, V13 = Version.TLS_1_2, Version.TLS_1_3
@@ -477,9 +482,17 @@ def blank_ports() -> PortsObservation:
     return PortsObservation(at=AT, address=ADDRESS)
 
 
-def address_look(vpn: VpnObservation | None = None, seen: PortsObservation | None = None) -> Look:
+def address_look(
+    vpn: VpnObservation | None = None,
+    seen: PortsObservation | None = None,
+    ike: IkeObservation | None = None,
+) -> Look:
     """A look at an address, in which all is well unless said otherwise."""
-    told = {"vpn": vpn or vpn_observation(), "ports": seen or ports_observation()}
+    told = {
+        "vpn": vpn or vpn_observation(),
+        "ports": seen or ports_observation(),
+        "ike": ike or ike_observation(),
+    }
     return Look(Target(ADDRESS, Scope.ADDRESS), told)
 
 
@@ -494,6 +507,52 @@ def domain_look(
     return Look(Target(DOMAIN, Scope.NAME), seen)
 
 
+GATEWAY = "198.51.100.45"
+_STRONG = {
+    IkeDimension.GROUPS: ("384-bit random ECP group",),
+    IkeDimension.ENCRYPTION: ("ENCR_AES_GCM_16-256",),
+    IkeDimension.INTEGRITY: (),
+    IkeDimension.PRF: ("PRF_HMAC_SHA2_384",),
+}
+
+
+PHASE1 = Phase1("3DES-CBC", "SHA", "pre-shared key", "1024-bit MODP Group")
+"""What old gateways choose in IKEv1."""
+
+
+def ike_observation(**changes: Any) -> IkeObservation:
+    """An IPsec gateway that accepts one strong suite of IKEv2 and nothing else."""
+    wanted = changes.pop("accepted", {})
+    states = {
+        d.value: {
+            name: A if name in (*_STRONG[d], *wanted.get(d, ())) else R for name in IKE_ASKED[d]
+        }
+        for d in IkeDimension
+    }
+    told: dict[str, Any] = {
+        **states,
+        "versions": {IkeVersion.V1: R, IkeVersion.V2: A},
+        "preferred_group": "384-bit random ECP group",
+        "aggressive_asked": True,
+        "aggressive": R,
+    }
+    asked = [
+        Opening(AT, 500, Mode.INIT, Ending.GRANTED),
+        Opening(AT, 500, Mode.MAIN, Ending.UNSUPPORTED),
+    ]
+    return replace(fold(GATEWAY, AT, asked), **(told | changes))
+
+
+def blank_ike() -> IkeObservation:
+    """A gateway that speaks IKE and told nothing."""
+    return fold(GATEWAY, AT, [Opening(AT, 500, Mode.INIT, Ending.OTHER)])
+
+
+def gateway_look(seen: IkeObservation | None = None) -> Look:
+    """A look at an IPsec gateway, in which all is well unless said otherwise."""
+    return Look(Target(GATEWAY, Scope.ADDRESS), {"ike": seen or ike_observation()})
+
+
 def scan(*looks: Look, **changes: Any) -> Scan:
     """A scan of *looks*, of one good endpoint where there are none."""
     told: dict[str, Any] = {
@@ -502,7 +561,7 @@ def scan(*looks: Look, **changes: Any) -> Scan:
         "looks": looks or (good_look(), names_look(), domain_look(), address_look(), turn_look()),
         "profile": DEFAULT_PROFILE,
         "checklists": ("vendor-138",),
-        "subjects": ("tls", "certificate", "http", "addresses", "registration", "dns", "turn"),
+        "subjects": tuple(SUBJECTS),
         "standpoint": Standpoint(("192.0.2.9",), "192.0.2.53", "50.0.0"),
     }
     return Scan(**(told | changes))

@@ -123,15 +123,21 @@ def test_every_profile_judges_the_good_observation(name: str) -> None:
 def test_the_good_observation_is_good() -> None:
     found = judging.judge(make.scan(), names=()).findings
     others = [f.rule for f in found if f.verdict is not Verdict.PASS]
-    # That no VPN shows itself is never a pass.
-    assert others == ["tls.encrypt-then-mac", "http.origin-leg", "vpn.ssl-vpn", "vpn.tunnels"]
+    # That no VPN shows itself is never a pass; aggressive mode is asked for only where told.
+    assert others == [
+        "tls.encrypt-then-mac",
+        "http.origin-leg",
+        "vpn.ssl-vpn",
+        "vpn.tunnels",
+        "ike.aggressive-mode",
+    ]
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_blank_observation_passes_nothing(name: str) -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
     unheard = make.turn_look(make.blank_turn())
-    silent = make.address_look(make.blank_vpn(), make.blank_ports())
+    silent = make.address_look(make.blank_vpn(), make.blank_ports(), make.blank_ike())
     looks = (blank(make.good_look()), nothing, unheard, silent)
     found = judged(make.scan(*looks, profile=name), name)
     outcomes = {f.rule: f.verdict for f in found}
@@ -146,7 +152,11 @@ def test_what_was_missed_passes_nothing(name: str) -> None:
         {},
         tuple(Missed(subject, Reason.TIMEOUT) for subject in ("registration", "dns")),
     )
-    address = Look(make.address_look().target, {}, (Missed("vpn", Reason.TIMEOUT),))
+    address = Look(
+        make.address_look().target,
+        {},
+        tuple(Missed(s, Reason.TIMEOUT) for s in ("vpn", "ports", "ike")),
+    )
     endpoint = make.missed_look("tls", "certificate", "http")
     found = judged(make.scan(endpoint, domain, address), name)
     assert {f.verdict for f in found} == {Verdict.UNKNOWN}
@@ -154,7 +164,7 @@ def test_what_was_missed_passes_nothing(name: str) -> None:
 
 def test_a_blank_observation_meets_no_item() -> None:
     nothing = make.domain_look(make.blank_registration(), make.blank_dns())
-    silent = make.address_look(make.blank_vpn(), make.blank_ports())
+    silent = make.address_look(make.blank_vpn(), make.blank_ports(), make.blank_ike())
     unheard = make.turn_look(make.blank_turn())
     scan = make.scan(blank(make.good_look()), nothing, silent, unheard)
     report = judging.judge(scan, names=checklists.names())

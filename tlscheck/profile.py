@@ -24,10 +24,12 @@ from tlscheck.data import data_dir
 from tlscheck.errors import ProfileError
 from tlscheck.mistakes import expected, minded, unparsed
 from tlscheck.model import Basis, Severity, Words
+from tlscheck.observations.ike import ASKED, Dimension
 from tlscheck.rules import RULES
 from tlscheck.rules.core import Rule
 from tlscheck.text import _N, Phrase
 from tlscheck.wire import registry
+from tlscheck.wire.ike.names import ENCRYPTION_1, HASH_1
 
 Table = dict[str, Any]
 """A table as TOML gives it."""
@@ -364,6 +366,7 @@ def _vocabulary() -> Mapping[str, Mapping[str, frozenset[str]]]:
     suites = frozenset(registry.SUITE_BY_NAME)
     groups = frozenset(registry.GROUP_BY_NAME)
     curves = groups | {"Ed25519", "Ed448"}
+    ike = {dimension: frozenset(names) for dimension, names in ASKED.items()}
     hashes = frozenset(scheme.hash for scheme in registry.SCHEMES if scheme.hash)
     return {
         "tls.suites": {"allow": suites, "open": suites},
@@ -376,6 +379,17 @@ def _vocabulary() -> Mapping[str, Mapping[str, frozenset[str]]]:
         "tls.signature-schemes": {"forbid_hashes": hashes},
         "certificate.key-curves": {"allow": curves, "open": curves},
         "certificate.signature-hash": {"forbid": hashes},
+        "ike.groups": {"forbid": ike[Dimension.GROUPS]},
+        "ike.strong-group": {"any": ike[Dimension.GROUPS]},
+        "ike.encryption": {
+            "forbid": ike[Dimension.ENCRYPTION],
+            "forbid_ikev1": frozenset(ENCRYPTION_1.values()),
+        },
+        "ike.integrity": {
+            "integrity": ike[Dimension.INTEGRITY],
+            "prf": ike[Dimension.PRF],
+            "forbid_ikev1": frozenset(HASH_1.values()),
+        },
     }
 
 

@@ -31,6 +31,7 @@ from tlscheck.observations.addresses import AddressesObservation
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.dns import DnsObservation
 from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.ike import IkeObservation
 from tlscheck.observations.ports import PortsObservation
 from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
@@ -51,6 +52,7 @@ SUBJECTS: Mapping[str, Any] = {
     "dns": DnsObservation,
     "turn": TurnObservation,
     "vpn": VpnObservation,
+    "ike": IkeObservation,
 }
 """What can be looked at, and as what it is kept."""
 

@@ -1,7 +1,29 @@
 """What is good: pure functions from what was seen (and what is wanted) to problems."""
 
-from tlscheck.rules import addresses, certificate, dns, http, ports, registration, tls, turn, vpn
+from tlscheck.rules import (
+    addresses,
+    certificate,
+    dns,
+    http,
+    ike,
+    ports,
+    registration,
+    tls,
+    turn,
+    vpn,
+)
 from tlscheck.rules.core import collect
 
-RULES = collect(tls, certificate, http, addresses, registration, *dns.MODULES, ports, vpn, turn)
+RULES = collect(
+    tls,
+    certificate,
+    http,
+    addresses,
+    registration,
+    *dns.MODULES,
+    ports,
+    vpn,
+    ike,
+    turn,
+)
 """Every rule by id."""
