@@ -376,8 +376,17 @@ def _applies(need: str, look: Look) -> bool:
     subject = _subject(need)
     if SCOPES[subject] is Scope.NAME:
         return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
+    if look.target.target is not None:  # each kind of endpoint has subjects of its own
+        relay = look.target.target.service in _RELAYS
+        if (subject == "turn" and not relay) or (relay and subject == "http"):
+            return False
+        if relay and subject != "turn" and subject not in look.seen:
+            return subject in (_subject(m.kind) for m in look.missed)
     unresolved = any(m.reason is Reason.UNRESOLVED for m in look.missed)
     return unresolved or SCOPES[subject] is look.target.scope
+
+
+_RELAYS = ("turn", "turns", "dtls")
 
 
 def _absence(need: str, look: Look) -> str:

@@ -92,7 +92,11 @@ class Endpoint:
     """What is meant to be reachable at a host or address; what else answers is found."""
 
     tcp: tuple[_Port, ...] = ()
+    """In use for something that is no VPN."""
     udp: tuple[_Port, ...] = ()
+    vpn_tcp: tuple[_Port, ...] = ()
+    """In use for a VPN."""
+    vpn_udp: tuple[_Port, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from tlscheck import config
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scope, Target
-from tlscheck.net import is_public
+from tlscheck.net import Net, is_public
 from tlscheck.observations.http import HttpObservation
 from tlscheck.observations.ports import PortsObservation
-from tlscheck.probes import ports
+from tlscheck.observations.vpn import Declared, VpnObservation
+from tlscheck.probes import ike, ports, vpn
 
 _log = logging.getLogger(__name__)
 
-SUBJECTS = ("ports",)
+SUBJECTS = ("ports", "vpn", "ike")
 AT_ONCE = 4
 """How many addresses are looked at side by side."""
 
@@ -39,7 +40,7 @@ class Order:
 
 
 async def look(
-    looks: Iterable[Look], subjects: Sequence[str], order: Order, tell: Tell
+    net: Net, looks: Iterable[Look], subjects: Sequence[str], order: Order, tell: Tell
 ) -> list[Look]:
     """A look at each address that the *looks* at endpoints were at."""
     wanted = [subject for subject in SUBJECTS if subject in subjects]
@@ -52,60 +53,106 @@ async def look(
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(address: str, endpoints: Sequence[Look]) -> Look:
+        places = [e.target.target for e in endpoints if e.target.target is not None]
         async with gate:
-            return await _address(address, endpoints, wanted, order, tell)
+            return await _Address(net, address, places, endpoints, order, tell).look(wanted)
 
     return list(await asyncio.gather(*(one(*each) for each in by_address.items())))
 
 
-async def _address(
-    address: str, endpoints: Sequence[Look], subjects: Sequence[str], order: Order, tell: Tell
-) -> Look:
-    places = [entry.target.target for entry in endpoints if entry.target.target is not None]
-    labels = dict.fromkeys(p.host for p in places if p.host != address)
-    target = Target(address, Scope.ADDRESS, label=", ".join(labels))
-    if not (is_public(address) or order.private or any(p.host == address for p in places)):
-        detail = "a private address that a name leads to; name the address itself as a target"
-        return Look(target, {}, tuple(Missed(s, Reason.FILTERED, detail) for s in subjects))
-    declared = _declared(address, places, order)
-    seen: dict[str, Observation] = {}
-    missed = []
-    try:
+@dataclass
+class _Address:
+    """One address, and what is known of it."""
+
+    net: Net
+    address: str
+    places: Sequence[Place]
+    endpoints: Sequence[Look]
+    order: Order
+    tell: Tell
+    found: PortsObservation | None = None
+
+    async def look(self, subjects: Sequence[str]) -> Look:
+        """All *subjects*, one after the other: none is to disturb another."""
+        labels = dict.fromkeys(p.host for p in self.places if p.host != self.address)
+        target = Target(self.address, Scope.ADDRESS, label=", ".join(labels))
+        typed = any(place.host == self.address for place in self.places)
+        if not (is_public(self.address) or self.order.private or typed):
+            detail = "a private address that a name leads to; name the address itself as a target"
+            return Look(target, {}, tuple(Missed(s, Reason.FILTERED, detail) for s in subjects))
+        seen: dict[str, Observation] = {}
+        missed = []
+        for subject in subjects:
+            self.tell(self.address, subject, 0)
+            try:
+                it = await self._one(subject)
+            except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
+                _log.exception("%s", self.address)
+                it = Missed(subject, Reason.BUG, type(error).__name__)
+            if isinstance(it, Missed):
+                missed.append(it)
+            else:
+                seen[subject] = it
+        self.tell(self.address, "", 0)
+        return Look(target, seen, tuple(missed))
+
+    async def _one(self, subject: str) -> Observation | Missed:
+        match subject:
+            case ports.SUBJECT:
+                return await self._ports()
+            case vpn.SUBJECT:
+                return await self._vpn()
+        return await ike.probe(self.net, self.address)
+
+    async def _ports(self) -> PortsObservation | Missed:
         found = await ports.probe(
-            address,
-            order.manner,
-            tuple(sorted(_own(places))),
-            declared,
-            lambda about, packets: tell(address, about, packets),
+            self.address,
+            self.order.manner,
+            tuple(sorted(self._own())),
+            self._meant(),
+            lambda about, packets: self.tell(self.address, about, packets),
         )
-    except Exception as error:  # noqa: BLE001 - our own mistake costs this address alone
-        _log.exception("%s", address)
-        found = Missed(ports.SUBJECT, Reason.BUG, type(error).__name__)
-    tell(address, "", 0)
-    if isinstance(found, PortsObservation):
-        seen[ports.SUBJECT] = replace(found, shared=_shared(endpoints))
-    else:
-        missed.append(found)
-    return Look(target, seen, tuple(missed))
+        if isinstance(found, PortsObservation):
+            self.found = found = replace(found, shared=_shared(self.endpoints))
+        return found
 
+    async def _vpn(self) -> VpnObservation | Missed:
+        """Of the open ports those that speak TLS or nothing known, and the usual ones."""
+        said = self._said()
+        declared = Declared(
+            tuple(sorted(self._own().union(*(each.tcp for each in said)))),
+            tuple(sorted({p for each in said for p in each.udp})),
+            tuple(sorted({p for each in said for p in each.vpn_tcp})),
+            tuple(sorted({p for each in said for p in each.vpn_udp})),
+        )
+        some = None
+        if self.found is not None and not self.found.answering_for_all:
+            shown = [p.number for p in self.found.open("tcp") if p.service in ("tls", "")]
+            some = tuple(dict.fromkeys((*declared.vpn_tcp, *sorted(self._own()), *shown)))
+        host = next((p.host for p in self.places if p.host != self.address), self.address)
+        place = next(p for p in self.places if p.host in (host, self.address))
+        return await vpn.probe(self.net, place, some, declared=declared)
 
-def _declared(
-    address: str, places: Sequence[Place], order: Order
-) -> dict[str, tuple[int, ...]] | None:
-    """What is declared of the address or of a host at it; the targets themselves are meant too."""
-    names = {address, *(place.host for place in places)}
-    said = [order.declared[name] for name in names if name in order.declared]
-    if not said:
-        return None
-    return {
-        ports.TCP: tuple(sorted(_own(places).union(*(each.tcp for each in said)))),
-        ports.UDP: tuple(sorted({port for each in said for port in each.udp})),
-    }
+    def _said(self) -> list[config.Endpoint]:
+        """What is declared of the address, or of a host at it."""
+        names = {self.address, *(place.host for place in self.places)}
+        return [self.order.declared[name] for name in names if name in self.order.declared]
 
+    def _meant(self) -> dict[str, tuple[int, ...]] | None:
+        """The ports that are meant to be there, the targets' own with them; ``None``: nothing is
+        declared.
+        """
+        said = self._said()
+        if not said:
+            return None
+        over_tcp = self._own().union(*((*each.tcp, *each.vpn_tcp) for each in said))
+        over_udp = {port for each in said for port in (*each.udp, *each.vpn_udp)}
+        over_udp.update(p.port for p in self.places if p.service in ports.OVER_UDP)
+        return {ports.TCP: tuple(sorted(over_tcp)), ports.UDP: tuple(sorted(over_udp))}
 
-def _own(places: Iterable[Place]) -> set[int]:
-    """The TCP ports of the targets themselves."""
-    return {place.port for place in places if place.service not in ports.OVER_UDP}
+    def _own(self) -> set[int]:
+        """The TCP ports of the targets themselves."""
+        return {place.port for place in self.places if place.service not in ports.OVER_UDP}
 
 
 def _shared(endpoints: Iterable[Look]) -> str:

@@ -15,16 +15,19 @@ from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
 from tlscheck.observations.certificate import CertificateObservation, Presented
 from tlscheck.observations.http import HttpObservation
-from tlscheck.probes import certificate, live, tls
+from tlscheck.probes import certificate, dtls, live, tls, turn
 from tlscheck.probes.preamble import preamble
 from tlscheck.targets import TargetSpec, endpoint_id, name_id, parse, place
 
 _log = logging.getLogger(__name__)
 
 ENDPOINT_SUBJECTS = ("tls", "certificate", "http")
+RELAY_SUBJECTS = ("turn",)
+RELAYS = ("turn", "turns", "dtls")
+"""Services that are looked at in another way than TLS servers; ``turns`` in both."""
 DOMAIN_SUBJECTS = ("registration", "dns")
 ADDRESS_SUBJECTS = exposure.SUBJECTS
-USUAL = (*ENDPOINT_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
+USUAL = (*ENDPOINT_SUBJECTS, *RELAY_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
 """What is asked where nobody says otherwise."""
 SUBJECTS = (*USUAL, *ADDRESS_SUBJECTS)
 """What can be asked today."""
@@ -104,7 +107,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     if order.mail:
         found.extend(await _mail(net, seen_domains, order, gate, tell))
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
-    looks += await _addresses(resolved, looks, order, tell)
+    looks += await _addresses(net, resolved, looks, order, tell)
     looks += domains.completed(seen_domains, looks)
     return Scan(
         at=at,
@@ -120,6 +123,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
 
 
 async def _addresses(
+    net: Net,
     resolved: Sequence[tuple[Place, ...] | NetError],
     looks: Sequence[Look],
     order: Order,
@@ -131,7 +135,7 @@ async def _addresses(
     endpoints = [
         seen.get(place) or Look(Target(place.address, Scope.ENDPOINT, place)) for place in places
     ]
-    return await exposure.look(endpoints, order.subjects, order.exposure, tell)
+    return await exposure.look(net, endpoints, order.subjects, order.exposure, tell)
 
 
 async def _mail(
@@ -210,10 +214,10 @@ async def _endpoint(
     )
     async with gate:
         try:
-            seen, missed = await _look(net, place, order, means)
+            seen, missed = await _both(net, place, order, means)
         except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
             _log.exception("%s", name)
-            subjects = [s for s in order.subjects if s in ENDPOINT_SUBJECTS]
+            subjects = [s for s in order.subjects if s in _subjects_of(place)]
             seen, missed = {}, [Missed(s, Reason.BUG, type(error).__name__) for s in subjects]
     tell(name, "", net.spent(place))
     return Look(target, seen, tuple(missed), net.spent(place))
@@ -239,6 +243,34 @@ def _certify(net: Net, place: Place, order: Order) -> tls.Certify:
         )
 
     return certify
+
+
+def _subjects_of(place: Place) -> tuple[str, ...]:
+    """What can be looked at there."""
+    if place.service == "turns":
+        return ("tls", "certificate", *RELAY_SUBJECTS)
+    return RELAY_SUBJECTS if place.service in RELAYS else ENDPOINT_SUBJECTS
+
+
+async def _both(
+    net: Net, place: Place, order: Order, means: tls.Means
+) -> tuple[dict[str, Observation], list[Missed]]:
+    """TLS and what goes with it, and the relay, as far as the service has them."""
+    own = tuple(subject for subject in order.subjects if subject in _subjects_of(place))
+    seen: dict[str, Observation] = {}
+    missed: list[Missed] = []
+    if set(own) - set(RELAY_SUBJECTS):
+        seen, missed = await _look(net, place, replace(order, subjects=own), means)
+    if "turn" in own:
+        probe = dtls.probe if place.service == "dtls" else turn.probe
+        found = await probe(
+            net, place.address, place.port, place.service, host=place.host, sni=place.sni
+        )
+        if isinstance(found, Missed):
+            missed.append(found)
+        else:
+            seen["turn"] = found
+    return seen, missed
 
 
 async def _look(

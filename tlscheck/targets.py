@@ -54,10 +54,10 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
         "postgres": Service(5432, starttls=True),
         "mysql": Service(3306, starttls=True),
         "xmpp": Service(5222, starttls=True),
-        "turn": Service(3478, later=True),
-        "turns": Service(5349, later=True),
+        "turn": Service(3478),
+        "turns": Service(5349),
         "ike": Service(500, later=True),
-        "dtls": Service(443, later=True),
+        "dtls": Service(443),
         "quic": Service(443, later=True),
     }
 )

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 @click.option(
     "--only",
     metavar="S,...",
-    help=_("Look at these subjects only: tls, certificate, http, registration, dns, ports."),
+    help=_(
+        "Look at these subjects only: tls, certificate, http, registration, dns, ports, vpn, ike, turn."
+    ),
 )
 @click.option("-4", "family", flag_value=4, type=int, help=_("Look at IPv4 addresses only."))
 @click.option("-6", "family", flag_value=6, type=int, help=_("Look at IPv6 addresses only."))
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
 @click.option(
     "--exposure",
     is_flag=True,
-    help=_("Look at the open ports of the targets' addresses too; also where [endpoints] is set."),
+    help=_("Look for open ports, SSL-VPN and IPsec at the targets' addresses too."),
 )
 @click.option(
     "--ports", metavar="N,...", help=_("These TCP ports only, as 22,8000-8100; all: every one.")

@@ -102,8 +102,8 @@ class Exposed:
 def exposed_services(seen: PortsObservation, want: Exposed) -> Problems:
     """No service of inner networks answers: no database, no file sharing, no clear-text login.
 
-    Who reaches such a port is one password or one flaw away from the patients' data. Bind the
-    service to an inner address, and let nothing through to it in the firewall.
+    Who reaches such a port is one password or one flaw away from the patients' data. Have the
+    service listen at an inner address only, and let nothing through to it in the firewall.
     """
     _charged(seen)
     for port in _meant(seen, seen.open()):
@@ -141,7 +141,7 @@ def _is_of(port: Port, groups: tuple[str, ...]) -> bool:
 def management(seen: PortsObservation, want: Exposed) -> Problems:
     """No way of managing the systems answers that is not declared.
 
-    Remote logins and consoles are what attackers try first. Reach them by a VPN or from listed
+    Remote logins and consoles are what attackers try first. Leave them open to a VPN or to listed
     addresses only; what must be open is to be declared with its purpose.
     """
     _charged(seen)
