@@ -139,7 +139,11 @@ GOOD = (data_dir("profiles") / "checklists" / "standard-2026.toml").read_text("u
         ('"tls.versions", ', '"smell.versions", ', "part server, rules: unknown subject smell"),
         ('"tls.versions", ', '"addresses.agreement", ', "several scopes; make a part for each"),
         ('"tls.versions", ', '"tls versions", ', "item 2-1-xii part server rules #1: must match"),
-        ('subjects = ["ports"]', "subjects = []", "part border, rules: none; name rules or"),
+        (
+            'rules = ["ports.filtered", "ports.exposed-services", "ports.management"]',
+            "rules = []",
+            "part border, rules: none; name rules or",
+        ),
         ("[[item]]", "[[item", "write TOML in UTF-8"),
     ],
 )

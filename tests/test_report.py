@@ -219,8 +219,8 @@ def test_a_broken_value(change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_a_subject_that_is_not_known_is_named() -> None:
-    said = line(broken(lambda d: d["targets"][0]["seen"].update({"ports": {}})))
-    assert "ports" in said
+    said = line(broken(lambda d: d["targets"][0]["seen"].update({"smell": {}})))
+    assert "smell" in said
     assert "missing" not in said
 
 

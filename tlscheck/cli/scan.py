@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     "--only",
     metavar="S,...",
     help=_(
-        "Look at these subjects only: tls, certificate, http, registration, dns, ports, vpn, ike, turn."
+        "Look at these subjects only: tls, certificate, http, registration, dns, ports, vpn, ike,"
+        " turn."
     ),
 )
 @click.option("-4", "family", flag_value=4, type=int, help=_("Look at IPv4 addresses only."))

@@ -81,7 +81,7 @@ def parse(data: bytes) -> Message:
     exchange, flags = reader.uint(1), reader.uint(1)
     message_id, length = reader.uint(4), reader.uint(4)
     if version not in (1, 2):
-        raise DecodeError(f"major version {version}")
+        raise DecodeError("no version of IKE that is known")
     if length < 28:
         raise DecodeError("shorter than its own header")
     body = Reader(reader.take(length - 28))
