@@ -18,10 +18,14 @@ REPORTS := out/scan.json out/report.html out/report.txt
 # The real servers (and the browser) of the tests, by Debian's names, and a program of each.
 SERVER_PACKAGES := nginx openssl gnutls-bin haproxy default-jdk-headless chromium \
 	postfix dovecot-imapd dovecot-pop3d slapd bind9 bind9-utils nsd unbound iproute2 nftables \
-	redis-server openssh-server snmpd
+	redis-server openssh-server snmpd coturn ocserv openvpn apache2 \
+	strongswan-swanctl charon-systemd
 SERVER_PROGRAMS := nginx openssl gnutls-serv haproxy javac chromium postfix dovecot slapd named \
 	dnssec-signzone nsd unbound ip nft \
-	redis-server sshd snmpd
+	redis-server sshd snmpd turnserver ocserv openvpn apache2 swanctl charon-systemd
+
+# What not every release of Debian has.
+SOMETIMES := softether-vpnserver
 
 # Exit codes 1 (something failed) and 3 (something could not be looked at) are verdicts in a report.
 VERDICT := case $$? in 1|3) ;; *) exit $$? ;; esac
@@ -79,3 +83,8 @@ servers:
 		PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing=yes; \
 	done; \
 	test -z "$$missing" || sh tools/apt-install.sh may $(SERVER_PACKAGES)
+	@for package in $(SOMETIMES); do \
+		if apt-cache show $$package >/dev/null 2>&1 && ! dpkg -s $$package >/dev/null 2>&1; then \
+			sh tools/apt-install.sh may $$package; \
+		fi; \
+	done

@@ -67,27 +67,25 @@ def undeclared(seen: PortsObservation) -> Problems:
     """Only the ports that are declared answer.
 
     Every further port is one more way in, and a sign that nobody knows what runs there. Close it,
-    or declare it in the configuration with its purpose: ``[endpoints."ADDRESS"]``, ``tcp = [443]``.
+    or declare it in the configuration: ``[endpoints."ADDRESS"]``, ``tcp = [443]``.
     """
     _charged(seen)
     found = _meant(seen, seen.open())
     if seen.declared is None:
-        yield Open(
+        raise NotApplicable(
             "nothing-declared",
             "nothing is declared of {address}; open: {ports}",
-            cause="open_question",
             address=seen.address,
-            ports=tuple(_named(port) for port in found) or ("-",),
+            ports=", ".join(_named(port) for port in found) or "-",
         )
-    else:
-        for port in found:
-            if not _is_declared(seen, port):
-                yield Problem(
-                    "undeclared",
-                    "{address}: {port} is open and not declared",
-                    address=seen.address,
-                    port=_named(port),
-                )
+    for port in found:
+        if not _is_declared(seen, port):
+            yield Problem(
+                "undeclared",
+                "{address}: {port} is open and not declared",
+                address=seen.address,
+                port=_named(port),
+            )
     yield from _unseen(seen)
 
 
