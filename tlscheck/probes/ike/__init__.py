@@ -26,6 +26,7 @@ from tlscheck.observations.ike import (
     Opening,
     fold,
     in_doubt,
+    throttled,
 )
 from tlscheck.probes.ike import ask
 from tlscheck.probes.ike.ask import Pace, Port
@@ -94,7 +95,7 @@ class _Talk:
         if port:
             share = _SHARE + _AGGRESSIVE_SHARE * aggressive
             await self._narrow(port, range(1), share)
-        if not (port and self._is_over(port)):
+        if not throttled(self.openings):
             await self._ikev1(port, aggressive=aggressive)
         if port:
             await self._narrow(port, range(TIER_COUNT), 0)
@@ -148,7 +149,7 @@ class _Talk:
 
     async def _canary(self, port: Port) -> None:
         """After refusals: whether what was granted before still is."""
-        if in_doubt(self.openings, port.number) and self.pace.left:
+        if in_doubt(self.openings, port.number) and self.pace.left and not self._is_over(port):
             self.openings.append(await port.init({}))
 
     # -- IKEv1 ---------------------------------------------------------------------------------
