@@ -3,8 +3,9 @@
 No exchange is completed, and none is begun that the gateway would have to remember: in IKEv2 our
 key is of a group that we do not offer, so that a gateway which would grant the offer asks for
 another key and forgets us. In IKEv1, whose first answer makes it remember, it is told at once that
-nothing comes after, and that few times: gateways allow few such beginnings from one address. Only
-aggressive mode, which is asked for on demand, can leave one behind for its half minute.
+nothing comes after, and that few times: gateways allow few such beginnings from one address.
+strongSwan forgets at once, but for aggressive mode, which is asked for on demand; libreswan minds
+no farewell that is not signed, and forgets after a minute.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tlscheck.observations.ike import (
     Opening,
     fold,
     in_doubt,
+    throttled,
 )
 from tlscheck.probes.ike import ask
 from tlscheck.probes.ike.ask import Pace, Port
@@ -39,8 +41,6 @@ MOST_PACKETS = 30
 """To one address, farewells included; a lost one may be sent again."""
 MOST_MUTE = 3
 """Questions that a gateway may leave unanswered, while it answers others, until no more are put."""
-FIRST_TRIES = 2
-"""How often a packet is sent before anything has answered."""
 _SHARE, _AGGRESSIVE_SHARE = 5, 4
 """Packets that are held back for IKEv1: questions, and farewells to what they begin."""
 
@@ -65,7 +65,7 @@ async def probe(
             for number, marked in ports:
                 found = await stack.enter_async_context(datagrams(address, number))
                 net.sources.add(found.source)
-                tries = ask.TRIES[:FIRST_TRIES]
+                tries = ask.TRIES[: ask.FIRST_TRIES]
                 opened.append(Port(number, marked, found, pace, tries=tries))
         except OSError as error:
             return Missed(SUBJECT, Reason.UNREACHABLE, error.strerror or type(error).__name__)
@@ -95,7 +95,7 @@ class _Talk:
         if port:
             share = _SHARE + _AGGRESSIVE_SHARE * aggressive
             await self._narrow(port, range(1), share)
-        if not (port and self._is_over(port)):
+        if not throttled(self.openings):
             await self._ikev1(port, aggressive=aggressive)
         if port:
             await self._narrow(port, range(TIER_COUNT), 0)
@@ -149,7 +149,7 @@ class _Talk:
 
     async def _canary(self, port: Port) -> None:
         """After refusals: whether what was granted before still is."""
-        if in_doubt(self.openings, port.number) and self.pace.left:
+        if in_doubt(self.openings, port.number) and self.pace.left and not self._is_over(port):
             self.openings.append(await port.init({}))
 
     # -- IKEv1 ---------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ GAP = 0.1
 """Seconds between two packets to one address."""
 TRIES: Sequence[float] = (1.0, 1.5, 2.0)
 """Seconds to wait for an answer, for each time that a packet is sent."""
+FIRST_TRIES = 2
+"""How often a packet is sent before anything has answered, and in IKEv1."""
 OTHER_GROUP = 26
 """The group of the key that we send: never among those that we ask about, so a gateway that grants
 the offer asks for a key of its own group, and keeps nothing.
@@ -92,7 +94,7 @@ class Port:
         cookies = 0
         while True:
             packet = ike.sa_init(self.spi, self.nonce, offered, OTHER_GROUP, key, self.cookie)
-            answer = await self._converse(packet, self.spi)
+            answer = await self._converse(packet, self.spi, self.tries)
             told = answer.notified(_COOKIE) if isinstance(answer, Message) else None
             if told is None or not told.data:
                 ending, granted = _ending_2(answer, {t for p in offered for t in p})
@@ -126,7 +128,8 @@ class Port:
         self, mode: Mode, spi: bytes, packet: bytes, offers: Sequence[Phase1Offer]
     ) -> Opening:
         at, self.packets, self.retransmissions = now(), 0, 0
-        answer = await self._converse(packet, spi)
+        # Silence is no answer in IKEv1, however often it is met.
+        answer = await self._converse(packet, spi, self.tries[:FIRST_TRIES])
         ending, chosen = _ending_1(answer, mode), None
         if isinstance(answer, Message) and any(answer.responder):
             if ending is Ending.GRANTED:
@@ -145,11 +148,13 @@ class Port:
         self.retransmissions += again
         self.datagrams.send(ike.marked(packet) if self.marked else packet)
 
-    async def _converse(self, packet: bytes, spi: bytes) -> Message | Refusal | None:
+    async def _converse(
+        self, packet: bytes, spi: bytes, tries: Sequence[float]
+    ) -> Message | Refusal | None:
         """The answer to *packet*, sent again as it is while nothing comes."""
         self.datagrams.forget()
         refusal: Refusal | None = None
-        for number, seconds in enumerate(self.tries):
+        for number, seconds in enumerate(tries):
             await self._send(packet, again=number > 0)
             found = await self._answer(packet, spi, seconds)
             if isinstance(found, Message):

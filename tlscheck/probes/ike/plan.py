@@ -59,12 +59,11 @@ class _Tier:
         if not self.pending[dimension]:
             return None
         items = self.pending[dimension][0]
-        if dimension is not Dimension.GROUPS and self._granted(dimension, items):
-            return {dimension: items[:1]}
-        if dimension in _HASHES and self._has_weak(
-            dimension
-        ):  # then it may well have none of these
+        if dimension in _HASHES and self._has_weak(dimension):
+            # It may well have none of these, and then one question tells.
             items = tuple(i for left in self.pending[dimension] for i in left)
+        if dimension is not Dimension.GROUPS and self._granted(dimension, items):
+            items = items[:1]
         return {dimension: items}
 
     def _has_weak(self, dimension: Dimension) -> bool:
