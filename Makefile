@@ -19,7 +19,7 @@ REPORTS := out/scan.json out/report.html out/report.txt
 SERVER_PACKAGES := nginx openssl gnutls-bin haproxy default-jdk-headless chromium \
 	postfix dovecot-imapd dovecot-pop3d slapd bind9 bind9-utils nsd unbound iproute2 nftables \
 	redis-server openssh-server snmpd coturn ocserv openvpn apache2 \
-	strongswan-swanctl charon-systemd
+	strongswan-swanctl charon-systemd libstrongswan-standard-plugins
 SERVER_PROGRAMS := nginx openssl gnutls-serv haproxy javac chromium postfix dovecot slapd named \
 	dnssec-signzone nsd unbound ip nft \
 	redis-server sshd snmpd turnserver ocserv openvpn apache2 swanctl charon-systemd

@@ -479,7 +479,7 @@ def ports_observation(*more: ports.Port, **changes: Any) -> PortsObservation:
 
 def blank_ports() -> PortsObservation:
     """An address of whose ports nothing is known."""
-    return PortsObservation(at=AT, address=ADDRESS)
+    return PortsObservation(at=AT, address=ADDRESS, declared={"tcp": (443,)})
 
 
 def address_look(

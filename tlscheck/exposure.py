@@ -22,6 +22,8 @@ from tlscheck.probes import ike, ports, vpn
 _log = logging.getLogger(__name__)
 
 SUBJECTS = ("ports", "vpn", "ike")
+_IKE = frozenset({500, 4500})
+"""The UDP ports of IKE."""
 AT_ONCE = 4
 """How many addresses are looked at side by side."""
 
@@ -85,7 +87,7 @@ class _Address:
         for subject in subjects:
             self.tell(self.address, subject, 0)
             try:
-                it = await self._one(subject)
+                it = await self._one(subject, alone=len(subjects) == 1)
             except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
                 _log.exception("%s", self.address)
                 it = Missed(subject, Reason.BUG, type(error).__name__)
@@ -96,13 +98,17 @@ class _Address:
         self.tell(self.address, "", 0)
         return Look(target, seen, tuple(missed))
 
-    async def _one(self, subject: str) -> Observation | Missed:
+    async def _one(self, subject: str, *, alone: bool) -> Observation | Missed:
         match subject:
             case ports.SUBJECT:
                 return await self._ports()
             case vpn.SUBJECT:
                 return await self._vpn()
-        return await ike.probe(self.net, self.address)
+        declared = {port for each in self._said() for port in each.vpn_udp}
+        if alone or _IKE & declared:
+            return await ike.probe(self.net, self.address)
+        # Silence, which is what most addresses answer, says nothing, and takes its time.
+        return Missed(subject, Reason.NOT_ASKED, "no gateway is declared there")
 
     async def _ports(self) -> PortsObservation | Missed:
         found = await ports.probe(
