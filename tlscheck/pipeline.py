@@ -107,6 +107,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     if order.mail:
         found.extend(await _mail(net, seen_domains, order, gate, tell))
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
+    looks = await _with_relays(net, looks, order, tell)
     looks += await _addresses(net, resolved, looks, order, tell)
     looks += domains.completed(seen_domains, looks)
     return Scan(
@@ -214,10 +215,10 @@ async def _endpoint(
     )
     async with gate:
         try:
-            seen, missed = await _both(net, place, order, means)
+            seen, missed = await _look(net, place, order, means)
         except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
             _log.exception("%s", name)
-            subjects = [s for s in order.subjects if s in _subjects_of(place)]
+            subjects = [s for s in order.subjects if s in _over_tls(place)]
             seen, missed = {}, [Missed(s, Reason.BUG, type(error).__name__) for s in subjects]
     tell(name, "", net.spent(place))
     return Look(target, seen, tuple(missed), net.spent(place))
@@ -245,38 +246,47 @@ def _certify(net: Net, place: Place, order: Order) -> tls.Certify:
     return certify
 
 
-def _subjects_of(place: Place) -> tuple[str, ...]:
-    """What can be looked at there."""
+def _over_tls(place: Place) -> tuple[str, ...]:
+    """What is looked at over TLS there."""
     if place.service == "turns":
-        return ("tls", "certificate", *RELAY_SUBJECTS)
-    return RELAY_SUBJECTS if place.service in RELAYS else ENDPOINT_SUBJECTS
+        return ("tls", "certificate")
+    return () if place.service in RELAYS else ENDPOINT_SUBJECTS
 
 
-async def _both(
-    net: Net, place: Place, order: Order, means: tls.Means
-) -> tuple[dict[str, Observation], list[Missed]]:
-    """TLS and what goes with it, and the relay, as far as the service has them."""
-    own = tuple(subject for subject in order.subjects if subject in _subjects_of(place))
-    seen: dict[str, Observation] = {}
-    missed: list[Missed] = []
-    if set(own) - set(RELAY_SUBJECTS):
-        seen, missed = await _look(net, place, replace(order, subjects=own), means)
-    if "turn" in own:
+async def _with_relays(net: Net, looks: Sequence[Look], order: Order, tell: Tell) -> list[Look]:
+    """*looks* with what relays answer. They come after all TLS, one after the other: what they do
+    not know they meet with silence and resets, which would slow the rest.
+    """
+    whole = []
+    for entry in looks:
+        place = entry.target.target
+        if place is None or place.service not in RELAYS or "turn" not in order.subjects:
+            whole.append(entry)
+            continue
+        tell(entry.target.id, "TURN", entry.connections)
         probe = dtls.probe if place.service == "dtls" else turn.probe
-        found = await probe(
-            net, place.address, place.port, place.service, host=place.host, sni=place.sni
-        )
+        try:
+            found = await probe(
+                net, place.address, place.port, place.service, host=place.host, sni=place.sni
+            )
+        except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
+            _log.exception("%s", entry.target.id)
+            found = Missed("turn", Reason.BUG, type(error).__name__)
+        tell(entry.target.id, "", net.spent(place))
         if isinstance(found, Missed):
-            missed.append(found)
+            whole.append(replace(entry, missed=(*entry.missed, found)))
         else:
-            seen["turn"] = found
-    return seen, missed
+            whole.append(replace(entry, seen={**entry.seen, "turn": found}))
+    return whole
 
 
 async def _look(
     net: Net, place: Place, order: Order, means: tls.Means
 ) -> tuple[dict[str, Observation], list[Missed]]:
     seen: dict[str, Observation] = {}
+    order = replace(order, subjects=tuple(s for s in order.subjects if s in _over_tls(place)))
+    if not order.subjects:
+        return {}, []
     # Which certificates there are only the hellos tell.
     whole = "tls" in order.subjects or "certificate" in order.subjects
     tls_look = await (tls.probe if whole else tls.shake)(net, place, means)
