@@ -8,16 +8,20 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tlscheck import __version__, domains, exposure
+from tlscheck import __version__, domains
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
 from tlscheck.observations.certificate import CertificateObservation, Presented
 from tlscheck.observations.http import HttpObservation
-from tlscheck.probes import certificate, dtls, live, tls, turn
+from tlscheck.probes import certificate, live, tls
 from tlscheck.probes.preamble import preamble
 from tlscheck.targets import TargetSpec, endpoint_id, name_id, parse, place
+
+if TYPE_CHECKING:
+    from tlscheck import exposure
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +30,7 @@ RELAY_SUBJECTS = ("turn",)
 RELAYS = ("turn", "turns", "dtls")
 """Services that are looked at in another way than TLS servers; ``turns`` in both."""
 DOMAIN_SUBJECTS = ("registration", "dns")
-ADDRESS_SUBJECTS = exposure.SUBJECTS
+ADDRESS_SUBJECTS = ("ports", "vpn", "ike")
 USUAL = (*ENDPOINT_SUBJECTS, *RELAY_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
 """What is asked where nobody says otherwise."""
 SUBJECTS = (*USUAL, *ADDRESS_SUBJECTS)
@@ -79,8 +83,8 @@ class Order:
     """Whether to look at the TLS of the domains' mail hosts too."""
     domains: domains.Order = field(default_factory=domains.Order)
     """How domains are looked at."""
-    exposure: exposure.Order = field(default_factory=exposure.Order)
-    """How addresses are looked at."""
+    exposure: exposure.Order | None = None
+    """How addresses are looked at; ``None``: as usual."""
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -131,12 +135,17 @@ async def _addresses(
     tell: Tell,
 ) -> list[Look]:
     """The looks at every address of the targets, after those at their endpoints."""
+    if not set(order.subjects).intersection(ADDRESS_SUBJECTS):
+        return []
+    from tlscheck import exposure  # what few looks need costs the others no time to load
+
     seen = {look.target.target: look for look in looks if look.target.target is not None}
     places = [place for found in resolved if isinstance(found, tuple) for place in found]
     endpoints = [
         seen.get(place) or Look(Target(place.address, Scope.ENDPOINT, place)) for place in places
     ]
-    return await exposure.look(net, endpoints, order.subjects, order.exposure, tell)
+    manner = order.exposure or exposure.Order()
+    return await exposure.look(net, endpoints, order.subjects, manner, tell)
 
 
 async def _mail(
@@ -257,10 +266,15 @@ async def _with_relays(net: Net, looks: Sequence[Look], order: Order, tell: Tell
     """*looks* with what relays answer. They come after all TLS, one after the other: what they do
     not know they meet with silence and resets, which would slow the rest.
     """
+    services = {look.target.target.service for look in looks if look.target.target}
+    if "turn" not in order.subjects or not services.intersection(RELAYS):
+        return list(looks)
+    from tlscheck.probes import dtls, turn
+
     whole = []
     for entry in looks:
         place = entry.target.target
-        if place is None or place.service not in RELAYS or "turn" not in order.subjects:
+        if place is None or place.service not in RELAYS:
             whole.append(entry)
             continue
         tell(entry.target.id, "TURN", entry.connections)

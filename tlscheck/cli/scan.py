@@ -19,9 +19,9 @@ from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
 
 if TYPE_CHECKING:
-    from tlscheck.config import Exposure
+    from tlscheck import exposure
+    from tlscheck.config import Settings
     from tlscheck.pipeline import Order, Tell
-    from tlscheck.probes.ports import Manner
 
 
 @click.command(help=_("Look at each TARGET and answer the checklists."))
@@ -104,7 +104,6 @@ def scan(
     from tlscheck import checklist as catalogs
     from tlscheck import config as configuration
     from tlscheck import domains, pipeline, report
-    from tlscheck import exposure as exposed
     from tlscheck import judge as judging
     from tlscheck import profile as profiles
     from tlscheck import targets as parsing
@@ -159,12 +158,7 @@ def scan(
             cache=kept_in(),
             ca_file=_authorities(ca_file) if ca_file else None,
         ),
-        exposure=exposed.Order(
-            manner=_manner(
-                settings.exposure, ports, {"rate": rate, "parallel": parallel, "tries": tries}
-            ),
-            declared=settings.endpoints,
-        ),
+        exposure=_exposed(settings, ports, {"rate": rate, "parallel": parallel, "tries": tries}),
     )
     if mail and "dns" not in order.subjects:
         raise ConfigError("--mail needs the DNS; add dns to --only")
@@ -218,22 +212,31 @@ def _authorities(path: str) -> bytes:
     return data
 
 
-def _manner(settings: Exposure, only: str | None, said: Mapping[str, float | None]) -> Manner:
-    """How ports are asked: as the configuration says, but for what the command line *said*."""
-    from dataclasses import asdict
-
-    from tlscheck.probes.ports import Manner
-
-    for name, value in said.items():
-        if value is not None and not (0 <= value <= _MOST and (value >= 1 or name == "rate")):
+def _exposed(
+    settings: Settings, only: str | None, said: Mapping[str, float | None]
+) -> exposure.Order | None:
+    """How addresses are looked at: as the configuration says, but for what the command line *said*;
+    ``None`` where neither says anything.
+    """
+    own = {name: value for name, value in said.items() if value is not None}
+    for name, value in own.items():
+        if not (0 <= value <= _MOST and (value >= 1 or name == "rate")):
             raise ConfigError(
                 "--{option} {value}: must be a number up to {most}",
                 option=name,
                 value=value,
                 most=_MOST,
             )
-    own = {name: value for name, value in said.items() if value is not None}
-    return Manner(only=_ports(only) if only else (), **(asdict(settings) | own))
+    numbers = _ports(only) if only else ()
+    if not (own or numbers or settings.endpoints or settings.exposure != type(settings.exposure)()):
+        return None
+    from dataclasses import asdict
+
+    from tlscheck import exposure
+    from tlscheck.probes.ports import Manner
+
+    manner = Manner(only=numbers, **(asdict(settings.exposure) | own))
+    return exposure.Order(manner=manner, declared=settings.endpoints)
 
 
 _MOST = 100_000
