@@ -82,6 +82,11 @@ def saved(tmp_path: Path) -> Path:
 # -- Mistakes -----------------------------------------------------------------------------------
 
 MISTAKES = {
+    ("scan", "localhost", "--ports", "x"): "--ports x",
+    ("scan", "localhost", "--ports", "9-3"): "--ports 9-3",
+    ("scan", "localhost", "--ports", "0"): "--ports 0",
+    ("scan", "localhost", "--rate", "-1"): "--rate -1",
+    ("scan", "localhost", "--parallel", "0"): "--parallel 0",
     ("scan", "localhost", "--sni", "a b"): "(--sni): ",
     ("scan",): "no target",
     ("scan", "ftp//:x"): "ftp//:x",

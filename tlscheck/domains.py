@@ -13,7 +13,7 @@ from tlscheck.errors import ConfigError, TargetError
 from tlscheck.model import Look, Missed, Observation, Reason, Scan, Scope, State, Target
 from tlscheck.net import Net, now
 from tlscheck.observations.certificate import CertificateObservation, Chain
-from tlscheck.observations.dns import DnsObservation, security
+from tlscheck.observations.dns import DnsObservation, MailHost, security
 from tlscheck.observations.registration import (
     Declared,
     Record,
@@ -208,17 +208,42 @@ def _is_host(name: str) -> bool:
 # ---- what belongs together -------------------------------------------------------------------
 
 
-def completed(of_domains: Iterable[Look], endpoints: Iterable[Look]) -> list[Look]:
+def completed(of_domains: Iterable[Look], endpoints: Sequence[Look]) -> list[Look]:
     """The looks at domains, with what the endpoints under them show."""
     by_domain: dict[str, list[Look]] = {}
     for entry in endpoints:
         if entry.target.target is not None:
             domain = targets.registrable(entry.target.target.host)
             by_domain.setdefault(domain, []).append(entry)
-    return [_completed(entry, by_domain.get(entry.target.id, [])) for entry in of_domains]
+    shown = list(_shown_by_mail(endpoints))
+    return [_completed(e, by_domain.get(e.target.id, []), shown) for e in of_domains]
 
 
-def _completed(entry: Look, endpoints: Sequence[Look]) -> Look:
+def _shown_by_mail(endpoints: Iterable[Look]) -> Iterator[tuple[str, Chain]]:
+    """What the mail hosts show by STARTTLS."""
+    return _chains(e for e in endpoints if e.target.target and e.target.target.service == "smtp")
+
+
+def _fits(host: MailHost, shown: Iterable[tuple[str, Chain]]) -> MailHost:
+    """*host* with whether one of its TLSA records fits what it shows (RFC 6698, section 2.1)."""
+    chains = [chain for name, chain in shown if name == host.name]
+    if not chains or not host.tlsa:
+        return host
+    records = [record.split(None, 3) for record in host.tlsa]
+    if any(mtype != "1" for _, _, mtype, _ in records):  # of SHA-256 alone the digests are kept
+        return host
+    found = any(
+        digest.replace(" ", "") == (c.spki_sha256 if selector == "1" else c.sha256)
+        for usage, selector, _, digest in records
+        for chain in chains
+        for c in (chain.certificates[:1] if usage == "3" else chain.certificates)
+    )
+    return replace(host, fits=State.ACCEPTED if found else State.REFUSED)
+
+
+def _completed(
+    entry: Look, endpoints: Sequence[Look], by_mail: Sequence[tuple[str, Chain]]
+) -> Look:
     seen = dict(entry.seen)
     leaves = [(host, chain.leaf) for host, chain in _chains(endpoints)]
     zone, record = seen.get(DNS), seen.get(REGISTRATION)
@@ -232,8 +257,11 @@ def _completed(entry: Look, endpoints: Sequence[Look]) -> Look:
             delegated=zone.zone.delegated if isinstance(zone, DnsObservation) else State.UNKNOWN,
             certificates=tuple(shown.values()) if leaves else None,
         )
-    if isinstance(zone, DnsObservation) and leaves:
-        seen[DNS] = replace(zone, issuers=tuple(_issuers(endpoints)))
+    if isinstance(zone, DnsObservation):
+        hosts = tuple(_fits(host, by_mail) for host in zone.mail.hosts)
+        zone = seen[DNS] = replace(zone, mail=replace(zone.mail, hosts=hosts))
+        if leaves:
+            seen[DNS] = replace(zone, issuers=tuple(_issuers(endpoints)))
     return replace(entry, seen=seen)
 
 

@@ -218,6 +218,7 @@ CHANGES: list[tuple[dict[str, Any], dict[str, set[str]]]] = [
     ({"mta_sts": None},
      {"mail-transport": {"sts-unseen?"}, "dangling-mail": {"sts-unseen?"}}),
     ({"mta_sts": TransportPolicy(), "hosts": (MailHost("a.b", 1, A, A),)}, {}),
+    ({"hosts": (MailHost("a.b", 1, A, A, fits=R),)}, {"mail-transport": {"tlsa"}}),
     ({"mta_sts": TransportPolicy(), "hosts": (MailHost("a.b", 1, A, U),)},
      {"mail-transport": {"dane-unseen?"}}),
     ({"mta_sts": TransportPolicy("v=STSv1", U)}, {"mail-transport": {"policy-unseen?"}}),

@@ -83,6 +83,10 @@ class MailHost:
     """Whether it has TLSA records that DNSSEC vouches for (RFC 7672)."""
     alias: bool = False
     addresses: tuple[str, ...] = ()
+    tlsa: tuple[str, ...] = ()
+    """Its usable TLSA records, as ``3 1 1 9f86…``."""
+    fits: State = State.UNKNOWN
+    """Whether one of them fits a certificate that it shows by STARTTLS."""
 
 
 @dataclass(frozen=True, slots=True)

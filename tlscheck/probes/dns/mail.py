@@ -84,7 +84,10 @@ async def _host(means: Means, at: datetime, preference: int, host: str) -> MailH
     dane = await _dane(means, at, tlsa) if exists((four, six)) is State.ACCEPTED else State.REFUSED
     is_alias = bool(four.aliases or six.aliases)
     found = addresses((four, six))
-    return MailHost(host, preference, exists((four, six)), dane, is_alias, found)
+    usable = tuple(r.to_text().lower() for r in tlsa.rrset or () if _is_usable(r))
+    return MailHost(
+        host, preference, exists((four, six)), dane, is_alias, found, usable[:MOST_HOSTS]
+    )
 
 
 async def _dane(means: Means, at: datetime, tlsa: Found) -> State:

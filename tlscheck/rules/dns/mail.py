@@ -128,6 +128,11 @@ def mail_transport(seen: DnsObservation) -> Problems:
         yield from _takes_unseen(seen)
         return
     dane = _dane(seen)
+    for host in mail.hosts:
+        if host.dane is State.ACCEPTED and host.fits is State.REFUSED:
+            yield Problem(
+                "tlsa", "{host}: no TLSA record fits the certificate that it shows", host=host.name
+            )
     if dane is State.ACCEPTED:
         return
     if mail.mta_sts is None:
