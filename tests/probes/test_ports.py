@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -116,11 +116,11 @@ def test_where_nothing_answers_nothing_is_dropped() -> None:
 def test_who_falls_silent_makes_what_was_asked_since_unknown() -> None:
     # The known port takes a few connections more, and then nothing: as behind a filter that bans.
     with contextlib.ExitStack() as stack:
-        known = stack.enter_context(silent(room=2))
+        known = stack.enter_context(silent(room=60))
         others = [stack.enter_context(silent()) for _ in range(5)]
         seen = look(*others, known=(known,))
         assert not seen.shut_out
-        fillers = [stack.enter_context(socket.socket()) for _ in range(4)]
+        fillers = [stack.enter_context(socket.socket()) for _ in range(90)]
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", known))
@@ -146,8 +146,57 @@ def test_a_ban_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
         others = [stack.enter_context(silent()) for _ in range(40)]
         seen = look(*others, known=(one,), parallel=5)
     assert seen.shut_out
-    assert seen.count(UNKNOWN) >= 30
-    assert seen.count(DROPPED) <= 10
+    assert seen.count(UNKNOWN) >= 20
+
+
+def limited(
+    monkeypatch: pytest.MonkeyPatch, allowed: Callable[[int], bool], otherwise: PortState
+) -> None:
+    """Connections meet *otherwise*, but for those, counted from one, that are *allowed*."""
+    asked = 0
+    connect = ports._Look._connect
+
+    async def some(self: ports._Look, number: int) -> PortState:
+        nonlocal asked
+        asked += 1
+        return await connect(self, number) if allowed(asked) else otherwise
+
+    monkeypatch.setattr(ports._Look, "_connect", some)
+
+
+@pytest.mark.parametrize("otherwise", [DROPPED, CLOSED, PortState.REJECTED])
+def test_a_ban_makes_no_open_port_a_closed_one(
+    monkeypatch: pytest.MonkeyPatch, otherwise: PortState
+) -> None:
+    limited(monkeypatch, lambda asked: asked < 5, otherwise)
+    with listening() as one, contextlib.ExitStack() as stack:
+        others = [stack.enter_context(listening()) for _ in range(20)]
+        seen = look(*others, known=(one,), parallel=5)
+    assert seen.shut_out
+    assert seen.count(OPEN) + seen.count(UNKNOWN) == 21
+
+
+@pytest.mark.parametrize("otherwise", [DROPPED, CLOSED])
+def test_a_limit_on_connections_makes_no_open_port_a_silent_one(
+    monkeypatch: pytest.MonkeyPatch, otherwise: PortState
+) -> None:
+    limited(monkeypatch, lambda asked: asked % 4 == 1, otherwise)
+    monkeypatch.setattr(ports, "SLOW", 1000.0)
+    with listening() as one, contextlib.ExitStack() as stack:
+        others = [stack.enter_context(listening()) for _ in range(40)]
+        seen = look(*others, known=(one,), parallel=5)
+    assert seen.shut_out
+    assert not seen.count(DROPPED)
+    assert not seen.count(CLOSED)
+
+
+def test_one_lost_packet_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, lambda asked: asked != 9, DROPPED)
+    with listening() as one, contextlib.ExitStack() as stack:
+        others = [stack.enter_context(listening()) for _ in range(20)]
+        seen = look(*others, known=(one,), parallel=5, tries=2)
+    assert not seen.shut_out
+    assert seen.count(OPEN) == 21
 
 
 def test_every_port_that_is_asked_has_a_name_and_a_reason() -> None:

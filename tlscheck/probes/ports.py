@@ -36,7 +36,11 @@ RANDOM = 32
 FOR_ALL = 8
 """So many of them open, something accepts whatever is asked."""
 LEAST_BATCH = 100
-"""After so many ports at the most, or as many as are asked at once, a known one is asked again."""
+"""So many ports at the most, or as many as are asked at once, stand or fall together."""
+CANARIES, MOST_LOST = 10, 1
+"""How often a known port is asked in each batch, and how many answers of it may be lost."""
+SLOWER, SLOW = 5, 10.0
+"""By how much less is asked where too many are lost, and how many a second at the most."""
 MOST_RECOGNISED = 64
 """How many open ports are asked what they are."""
 AT_ONCE = 8
@@ -175,38 +179,52 @@ class _Look:
             batches = [todo[start : start + size] for start in range(len(first), len(todo), size)]
             for batch in [todo[: len(first)], *batches]:
                 if not await self._batch(batch):
-                    return False
+                    self._slow_down()
+                    if not await self._batch(batch):
+                        return False
             first = ()
             todo = [n for n in todo if self.states.get(n) is PortState.DROPPED]
         return True
 
+    def _slow_down(self) -> None:
+        """What limits us may let fewer through."""
+        rate = self.manner.rate / SLOWER or SLOW
+        self.manner = replace(
+            self.manner, rate=min(rate, SLOW), parallel=max(self.manner.parallel // SLOWER, 1)
+        )
+
     async def _batch(self, numbers: Sequence[int]) -> bool:
-        before = {n: self.states.get(n) for n in numbers}
-        turns = iter(numbers)
+        """Ask the ports, and in between the one that is known to answer; whether it did."""
+        order: list[int | None] = list(numbers)
+        if self.canary is not None:
+            for _ in range(min(CANARIES, len(order))):
+                order.insert(secrets.randbelow(len(order)), None)
+        turns, lost = iter(order), 0
 
         async def work() -> None:
+            nonlocal lost
             for number in turns:
-                self.states[number] = await self._asked(number)
+                if number is None:
+                    lost += not await self._canary_answers()
+                else:
+                    self.states[number] = await self._asked(number)
 
-        await asyncio.gather(*(work() for _ in range(min(self.manner.parallel, len(numbers)))))
+        await asyncio.gather(*(work() for _ in range(min(self.manner.parallel, len(order)))))
         if self.canary is None:
             # Nothing has answered yet, so that silence says nothing; perhaps something will.
             return True
-        if await self._is_answered():
+        if lost <= MOST_LOST and (await self._canary_answers() or await self._canary_answers()):
             return True
-        for number in numbers:
-            if self.states[number] is PortState.DROPPED and before[number] is None:
+        for number in numbers:  # a refusal may be the limit's too
+            if self.states[number] is not PortState.OPEN:
                 self.states[number] = PortState.UNKNOWN
         return False
 
-    async def _is_answered(self) -> bool:
-        """Whether the port that had answered still does; asked twice, as a packet may be lost."""
+    async def _canary_answers(self) -> bool:
+        """Whether the port that had answered still does."""
         assert self.canary is not None
         number, state = self.canary
-        for _ in range(2):
-            if await self._asked(number) is state:
-                return True
-        return False
+        return await self._asked(number) is state
 
     async def _asked(self, number: int) -> PortState:
         await self._turn()
