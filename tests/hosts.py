@@ -102,7 +102,10 @@ def main(folder: Path) -> None:
             )
             say({"code": done.returncode, "out": done.stdout, "err": done.stderr})
     finally:
-        for server in servers:
+        for server in reversed(servers):
+            server.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(5)
             server.kill()
 
 
