@@ -7,6 +7,7 @@ runs each command line that it reads (a JSON list) and says as one JSON line how
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
