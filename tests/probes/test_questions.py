@@ -43,8 +43,8 @@ T10, T11, T12, T13 = Version.TLS_1_0, Version.TLS_1_1, Version.TLS_1_2, Version.
 SEEDS = st.integers(0, 1 << 32)
 SAMPLES = st.sampled_from(range(3020, 3160))
 """Servers of which all must be found. Hypothesis tries numbers that it sees in the code, and so
-others after each change; of some hundred servers one (1000, 3016, 400205, 810102, 810115) keeps a version
-unknown, though none is ever told wrongly.
+others after each change; of some hundred servers one (1000, 3016, 400205, 810102, 810115) keeps a
+version unknown, though none is ever told wrongly.
 """
 quick = settings(
     max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
