@@ -96,7 +96,8 @@ class _Address:
             else:
                 seen[subject] = it
         self.tell(self.address, "", 0)
-        return Look(target, seen, tuple(missed))
+        spent = self.found.packets if self.found else 0
+        return Look(target, seen, tuple(missed), spent)
 
     async def _one(self, subject: str, *, alone: bool) -> Observation | Missed:
         match subject:

@@ -178,7 +178,9 @@ class Look:
     seen: Mapping[str, Observation] = field(default_factory=dict)
     missed: tuple[Missed, ...] = ()
     connections: int = 0
-    """TLS connections to the endpoint's port that the look cost."""
+    """TLS connections to the endpoint's port that the look cost; of an address, the connections and
+    datagrams to its ports.
+    """
 
 
 @dataclass(frozen=True, slots=True)
