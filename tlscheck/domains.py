@@ -7,6 +7,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
 
 from tlscheck import config, targets
 from tlscheck.errors import ConfigError, TargetError
@@ -20,9 +23,9 @@ from tlscheck.observations.registration import (
     RegistrationObservation,
     Shown,
 )
-from tlscheck.probes import dns, registration
-from tlscheck.probes.nameserver import NameServers
-from tlscheck.probes.walk import ROOTS, Walk
+
+if TYPE_CHECKING:
+    from tlscheck.probes import dns, registration
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +57,11 @@ class Order:
     """Where the name servers of some addresses are in truth; for the demonstration."""
 
 
+def kept_in() -> Path:
+    """The folder in which registries' answers are kept."""
+    return Path(platformdirs.user_cache_dir("tlscheck")) / REGISTRATION
+
+
 def declared(settings: config.Settings, path: str) -> dict[str, Declared]:
     """What the configuration file *path* says of each domain. ConfigError."""
     found = {}
@@ -81,6 +89,11 @@ async def look(
         return []
     hosts = list(hosts)
     by_domain = of(hosts)
+    suffixes = [_suffix(host, subjects) for host in dict.fromkeys(hosts) if _is_suffix(host)]
+    if not by_domain:
+        return suffixes
+    from tlscheck.probes import registration  # what few looks need costs the others no time
+
     registry = registration.Registry(
         net, order.network, order.contacts, order.refresh, order.ca_file, order.cache
     )
@@ -91,7 +104,7 @@ async def look(
             for domain, names in by_domain.items()
         )
     )
-    return [*looks, *(_suffix(host, subjects) for host in dict.fromkeys(hosts) if _is_suffix(host))]
+    return [*looks, *suffixes]
 
 
 def _is_suffix(host: str) -> bool:
@@ -115,6 +128,10 @@ def of(hosts: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _means(net: Net, registry: registration.Registry | None, order: Order) -> dns.Means:
+    from tlscheck.probes import dns
+    from tlscheck.probes.nameserver import NameServers
+    from tlscheck.probes.walk import ROOTS, Walk
+
     network = order.network
     roots = [config.place(root, network.dns_port) for root in network.roots]
     places = {address: (address, port) for address, port in filter(None, roots)}
@@ -135,6 +152,8 @@ async def _domain(
     order: Order,
     tell: Tell,
 ) -> Look:
+    from tlscheck.probes import dns
+
     target = Target(domain, Scope.NAME)
     if not order.network.roots and any(f".{domain}".endswith(f".{n}") for n in _LOCAL):
         missed = [

@@ -6,6 +6,7 @@ cost nothing.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import sys
@@ -62,6 +63,7 @@ def tlscheck(verbose: bool) -> None:
 
 def main() -> None:
     """Run the command line. Exit code 2 and one line for the user's mistakes."""
+    gc.disable()  # while modules are loaded nothing is garbage; who runs long enables it
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a character gets a stand-in, not a crash.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def demo(out: str | None, form: str, output: str | None) -> None:
     folder = _folder(out) if out else None
     order = pipeline.Order((), Settings().profile, catalogs.names())
     with clinic.opened(order, LANGUAGE) as whole, live_line() as tell:
+        gc.enable()
         seen = asyncio.run(pipeline.look(whole, tell))
     made = judging.judge(seen)
     files = {folder / name: by for name, by in _FILES.items()} if folder else {}

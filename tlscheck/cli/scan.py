@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +111,6 @@ def scan(
     from tlscheck import profile as profiles
     from tlscheck import targets as parsing
     from tlscheck.probes import live
-    from tlscheck.probes.registration import kept_in
 
     settings = configuration.load(Path(config)) if config else configuration.Settings()
     asked = tuple(pipeline.Asked(parsing.parse(text)) for text in targets) or tuple(
@@ -155,7 +157,7 @@ def scan(
             family=family or 0,
             contacts=keep_contacts,
             refresh=refresh,
-            cache=kept_in(),
+            cache=domains.kept_in(),
             ca_file=_authorities(ca_file) if ca_file else None,
         ),
         exposure=_exposed(settings, ports, {"rate": rate, "parallel": parallel, "tries": tries}),
@@ -170,6 +172,10 @@ def scan(
         for line in asyncio.run(_plan(order)):
             click.echo(line)
         return
+    gc.freeze()
+    gc.enable()
+    # While the network is waited for, what renders is loaded.
+    threading.Thread(target=import_module, args=(f"tlscheck.render.{form}",), daemon=True).start()
     with live_line() as tell:
         seen = asyncio.run(pipeline.look(order, tell))
     made = judging.judge(seen)

@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from tlscheck import __version__
@@ -245,11 +244,6 @@ _OK, _NOT_FOUND, _TOO_MANY = 200, 404, 429
 _REDIRECTS = (301, 302, 303, 307, 308)
 _AGENT = "tlscheck"
 _RECORD = TypeAdapter(Record)
-
-
-def kept_in() -> Path:
-    """The folder in which answers are kept."""
-    return Path(platformdirs.user_cache_dir("tlscheck")) / SUBJECT
 
 
 def published() -> str:
