@@ -133,11 +133,27 @@ def gateway(folder: Path, order: dict[str, Any]) -> dict[str, Any]:
     try:
         begin(order.get("from", HERE), order.get("begun", 0))
         before = daemon.half_open()
-        seen = looked(HERE, aggressive=order.get("aggressive", False))
+        scanned = scan(folder, order["scan"]) if "scan" in order else None
+        seen = {} if scanned else looked(HERE, aggressive=order.get("aggressive", False))
         after = daemon.half_open()
     finally:
         log = daemon.stop()
-    return {"seen": seen, "half_open": [before, after], "log": log}
+    return {"seen": seen, "half_open": [before, after], "log": log, "scanned": scanned}
+
+
+def scan(folder: Path, words: list[str]) -> dict[str, Any]:
+    """What ``tlscheck scan`` keeps, and its exit code."""
+    kept = folder / "scan.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "tlscheck", "scan", *words, "--save", kept, "--lang", "en"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if not kept.exists():
+        raise SystemExit(done.stderr)
+    return {**json.loads(kept.read_text()), "exit": done.returncode, "said": done.stdout}
 
 
 def beyond(route: str) -> dict[str, Any]:

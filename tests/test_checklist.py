@@ -288,6 +288,24 @@ def test_answer_of_a_part(
 
 
 @pytest.mark.parametrize(
+    ("reach", "causes", "answer"),
+    [
+        (Reach.PARTIAL, ("to_declare",), Answer.DOCUMENT_NEEDED),
+        (Reach.PARTIAL, ("to_declare", "to_declare"), Answer.DOCUMENT_NEEDED),
+        (Reach.PARTIAL, ("to_declare", "timeout"), Answer.UNDETERMINED),
+        (Reach.TESTED, ("to_declare", "to_declare"), Answer.UNDETERMINED),
+    ],
+)
+def test_what_never_shows_asks_for_a_paper(
+    reach: Reach, causes: tuple[str, ...], answer: Answer
+) -> None:
+    rules = TWO[: len(causes)]
+    findings = [finding(r, U, cause=c) for r, c in zip(rules, causes, strict=True)]
+    for got in answered([part(reach, *rules)], findings, [endpoint()]).values():
+        assert got.answer is answer
+
+
+@pytest.mark.parametrize(
     ("look", "cause"),
     [
         (endpoint(seen=()), "not_asked"),

@@ -417,6 +417,17 @@ def test_the_plan_contacts_nobody() -> None:
     assert "45" in first
 
 
+def test_the_plan_of_addresses() -> None:
+    done = tlscheck("scan", "127.0.0.1", "ike://127.0.0.2", "--exposure", "--rate", "7", "--plan")
+    assert done.returncode == 0
+    first, second = (line for line in done.stdout.splitlines() if line.startswith("127.0.0."))
+    assert first.startswith("127.0.0.1: ports, vpn, ike; ")
+    assert "7 a second" in first
+    assert "30 packets of IKE" in second
+    done = tlscheck("scan", "ike://127.0.0.2", "--plan")
+    assert "127.0.0.2: ike; 0 TCP ports" in done.stdout
+
+
 def test_the_plan_says_what_does_not_resolve() -> None:
     done = tlscheck("scan", "no-such-name.invalid", "--plan")
     assert "does not resolve" in done.stdout

@@ -84,6 +84,25 @@ def test_without_a_declaration_there_is_an_inventory_and_no_guess(hosts: Inside)
     assert "6379/tcp (redis)" in seen["said"]
 
 
+@pytest.mark.parametrize(
+    ("target", "answer", "code"),
+    [(THERE, "document_needed", 3), (f"ike://{THERE}", "undetermined", 3)],
+)
+def test_a_silent_gateway_must_be_declared_and_a_declared_one_was_not_seen(
+    hosts: Inside, target: str, answer: str, code: int
+) -> None:
+    done = hosts.run(
+        sys.executable, "-m", "tlscheck", "scan", target, "--only", "ike", "--save", "scan.json",
+        "--lang", "en",
+    )  # fmt: skip
+    kept = json.loads((hosts.folder / "scan.json").read_text())
+    row45 = ("vendor-138", "45", THERE)
+    (row,) = {
+        a["answer"] for a in kept["answers"] if (a["checklist"], a["item"], a["target"]) == row45
+    }
+    assert (row, done["code"]) == (answer, code), done["out"]
+
+
 def test_a_thousand_silent_ports_are_asked_at_once(hosts: Inside) -> None:
     seen = scan(hosts, "--ports", "1000-1999", "--rate", "0", "--parallel", "1000", "--tries", "1")
     (ports,) = (t["seen"]["ports"] for t in seen["targets"])

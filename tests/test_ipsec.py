@@ -126,6 +126,24 @@ def test_a_weak_gateway(place: Place) -> None:
     assert set().union(*having(seen, "unknown").values()) <= rare
 
 
+def row45(scanned: dict[str, Any]) -> str:
+    found = {(a["checklist"], a["item"], a["target"]): a["answer"] for a in scanned["answers"]}
+    return str(found["vendor-138", "45", None])
+
+
+@pytest.mark.parametrize(
+    ("proposals", "answer", "code"),
+    [(STRONG, "document_needed", 0), (("aes128-sha1-modp1024",), "not_met", 1)],
+)
+def test_a_gateway_as_a_target(
+    place: Place, proposals: tuple[str, ...], answer: str, code: int
+) -> None:
+    words = [f"ike://{ipsec.HERE}", "--only", "ike"]
+    scanned = place.told(connections=connection("v2", 2, *proposals), scan=words)["scanned"]
+    assert [t["id"] for t in scanned["targets"]] == [ipsec.HERE]
+    assert (row45(scanned), scanned["exit"]) == (answer, code), scanned["said"]
+
+
 def test_a_gateway_of_ikev1_alone(place: Place) -> None:
     seen = place.gateway(
         connection("v1", 1, "3des-sha1-modp1024", "aes256-sha256-modp2048"), aggressive=True

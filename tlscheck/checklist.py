@@ -294,14 +294,14 @@ class _Matter:
         causes = [c for f in found for c in _causes(f)]
         causes += (gap for look in looks for gap in _gaps(self.needs, self.found, look))
         causes += self.nowhere
-        given = _answer({f.verdict for f in found}, bool(causes), self.part.reach)
+        given = _answer({f.verdict for f in found}, set(causes), self.part.reach)
         # What went wrong is said before what nobody asked or nobody can decide yet.
         open_for = min(causes, key=_MILD.__contains__, default="not_judged")
         cause = open_for if given is Answer.UNDETERMINED else ""
         return PartAnswer(self.part.id, self.part.reach, given, cause, _once(f.id for f in found))
 
 
-_MILD = frozenset({"open_question", Reason.NOT_ASKED.value})
+_MILD = frozenset({"open_question", Reason.NOT_ASKED.value, Reason.TO_DECLARE.value})
 
 
 def _matter(
@@ -342,10 +342,11 @@ def _gaps(
     return (_absence(n, look) for n in needs if n not in served and _applies(n, look))
 
 
-def _answer(verdicts: set[Verdict], in_doubt: bool, reach: Reach) -> Answer:
+def _answer(verdicts: set[Verdict], causes: set[str], reach: Reach) -> Answer:
     if Verdict.FAIL in verdicts:
         return Answer.NOT_MET
-    if in_doubt or (reach is Reach.TESTED and not verdicts):
+    doubts = causes if reach is Reach.TESTED else causes - {Reason.TO_DECLARE.value}
+    if doubts or (reach is Reach.TESTED and not verdicts):
         return Answer.UNDETERMINED
     if reach is not Reach.TESTED:
         return Answer.DOCUMENT_NEEDED

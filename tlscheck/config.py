@@ -111,6 +111,10 @@ class Exposure:
     """Seconds for a connection, before anything has answered."""
     tries: Annotated[int, Field(ge=1, le=5)] = 2
     """How often a silent port is asked."""
+    thorough: bool = False
+    """Whether declared ports are asked for an SSL-VPN as the others are."""
+    aggressive: bool = False
+    """Whether gateways are asked for IKEv1's aggressive mode."""
 
 
 @dataclass(frozen=True, slots=True)

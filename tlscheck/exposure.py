@@ -22,8 +22,10 @@ from tlscheck.probes import ike, ports, vpn
 _log = logging.getLogger(__name__)
 
 SUBJECTS = ("ports", "vpn", "ike")
-_IKE = frozenset({500, 4500})
+_IKE = (500, 4500)
 """The UDP ports of IKE."""
+_BOTH = ("turn", "turns")
+"""Services that are at a port of TCP and of UDP."""
 AT_ONCE = 4
 """How many addresses are looked at side by side."""
 
@@ -37,17 +39,45 @@ class Order:
     manner: ports.Manner = field(default_factory=ports.Manner)
     declared: Mapping[str, config.Endpoint] = field(default_factory=dict)
     """By host or address."""
+    thorough: bool = False
+    """Whether declared ports are asked for an SSL-VPN as the others are."""
+    aggressive: bool = False
+    """Whether gateways are asked for IKEv1's aggressive mode."""
     private: bool = False
     """Whether names may lead to private addresses; for the demonstration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the look at one address would ask."""
+
+    subjects: tuple[str, ...]
+    tcp: int
+    udp: int
+    """Ports."""
+    packets: int
+    """Of IKE, at the most."""
+
+
+def cost(subjects: Sequence[str], order: Order) -> Cost:
+    """What a look at *subjects* would ask."""
+    tcp = udp = 0
+    if ports.SUBJECT in subjects:
+        only = order.manner.only
+        tcp = len(only) or len(ports.listed()[ports.TCP]) + ports.RANDOM
+        udp = 0 if only else len(ports.listed()[ports.UDP])
+    elif vpn.SUBJECT in subjects:
+        tcp, udp = len(vpn.markers().tcp), len(vpn.markers().udp)
+    packets = ike.MOST_PACKETS if ike.SUBJECT in subjects else 0
+    return Cost(tuple(subjects), tcp, udp, packets)
 
 
 async def look(
     net: Net, looks: Iterable[Look], subjects: Sequence[str], order: Order, tell: Tell
 ) -> list[Look]:
-    """A look at each address that the *looks* at endpoints were at."""
-    wanted = [subject for subject in SUBJECTS if subject in subjects]
-    if not wanted:
-        return []
+    """A look at each address that the *looks* at endpoints were at, at all *subjects*; at IKE
+    wherever a target asks for it.
+    """
     by_address: dict[str, list[Look]] = {}
     for entry in looks:
         if entry.target.target is not None:
@@ -56,10 +86,13 @@ async def look(
 
     async def one(address: str, endpoints: Sequence[Look]) -> Look:
         places = [e.target.target for e in endpoints if e.target.target is not None]
+        wanted = {*subjects, *(place.service for place in places if place.service == ike.SUBJECT)}
         async with gate:
-            return await _Address(net, address, places, endpoints, order, tell).look(wanted)
+            at = _Address(net, address, places, endpoints, order, tell)
+            return await at.look([subject for subject in SUBJECTS if subject in wanted])
 
-    return list(await asyncio.gather(*(one(*each) for each in by_address.items())))
+    looked = await asyncio.gather(*(one(*each) for each in by_address.items()))
+    return [entry for entry in looked if entry.seen or entry.missed]
 
 
 @dataclass
@@ -87,7 +120,7 @@ class _Address:
         for subject in subjects:
             self.tell(self.address, subject, 0)
             try:
-                it = await self._one(subject, alone=len(subjects) == 1)
+                it = await self._one(subject)
             except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
                 _log.exception("%s", self.address)
                 it = Missed(subject, Reason.BUG, type(error).__name__)
@@ -99,17 +132,13 @@ class _Address:
         spent = self.found.packets if self.found else 0
         return Look(target, seen, tuple(missed), spent)
 
-    async def _one(self, subject: str, *, alone: bool) -> Observation | Missed:
+    async def _one(self, subject: str) -> Observation | Missed:
         match subject:
             case ports.SUBJECT:
                 return await self._ports()
             case vpn.SUBJECT:
                 return await self._vpn()
-        declared = {port for each in self._said() for port in each.vpn_udp}
-        if alone or _IKE & declared:
-            return await ike.probe(self.net, self.address)
-        # Silence, which is what most addresses answer, says nothing, and takes its time.
-        return Missed(subject, Reason.NOT_ASKED, "no gateway is declared there")
+        return await self._ike()
 
     async def _ports(self) -> PortsObservation | Missed:
         found = await ports.probe(
@@ -138,7 +167,22 @@ class _Address:
             some = tuple(dict.fromkeys((*declared.vpn_tcp, *sorted(self._own()), *shown)))
         host = next((p.host for p in self.places if p.host != self.address), self.address)
         place = next(p for p in self.places if p.host in (host, self.address))
-        return await vpn.probe(self.net, place, some, declared=declared)
+        return await vpn.probe(
+            self.net, place, some, declared=declared, thorough=self.order.thorough
+        )
+
+    async def _ike(self) -> Observation | Missed:
+        """A gateway that should be there and is silent was not seen; of others nobody can say."""
+        own = [place.port for place in self.places if place.service == ike.SUBJECT]
+        others = tuple((port, True) for port in own if port not in _IKE)
+        found = await ike.probe(
+            self.net, self.address, ports=ike.PORTS + others, aggressive=self.order.aggressive
+        )
+        declared = {port for each in self._said() for port in each.vpn_udp}
+        meant = own or declared.intersection(_IKE)
+        if isinstance(found, Missed) and found.reason is Reason.TIMEOUT and not meant:
+            return replace(found, reason=Reason.TO_DECLARE)
+        return found
 
     def _said(self) -> list[config.Endpoint]:
         """What is declared of the address, or of a host at it."""
@@ -154,7 +198,9 @@ class _Address:
             return None
         over_tcp = self._own().union(*((*each.tcp, *each.vpn_tcp) for each in said))
         over_udp = {port for each in said for port in (*each.udp, *each.vpn_udp)}
-        over_udp.update(p.port for p in self.places if p.service in ports.OVER_UDP)
+        over_udp.update(p.port for p in self.places if p.service in (*ports.OVER_UDP, *_BOTH))
+        if any(place.service == ike.SUBJECT for place in self.places):
+            over_udp.update(_IKE)
         return {ports.TCP: tuple(sorted(over_tcp)), ports.UDP: tuple(sorted(over_udp))}
 
     def _own(self) -> set[int]:

@@ -225,7 +225,8 @@ def _private(chain: Chain) -> bool:
 def exit_code(report: Report, fail_on: str = "low") -> int:
     """1: a failure at or above *fail_on*; 3: something asked could not be looked at; else 0.
 
-    Open policy questions and subjects that nobody asked cause no 3. Never 0 when nobody answered.
+    Open policy questions, what must be declared and subjects that nobody asked cause no 3. Never 0
+    when nobody answered.
     """
 
     own = report.own()
@@ -244,8 +245,11 @@ def _unanswered(look: Look) -> bool:
     return not look.seen and bool(could or not look.missed)
 
 
+_NOBODYS = ("open_question", Reason.NOT_ASKED, Reason.TO_DECLARE)
+"""Causes for which no look is to blame."""
+
+
 def _unseen(finding: Finding) -> bool:
     return finding.verdict is Verdict.UNKNOWN and any(
-        e.kind is Kind.OPEN and e.cause not in ("open_question", Reason.NOT_ASKED)
-        for e in finding.evidence
+        e.kind is Kind.OPEN and e.cause not in _NOBODYS for e in finding.evidence
     )

@@ -126,6 +126,8 @@ class Reason(StrEnum):
     NOT_ASKED = "not_asked"
     CLOCK = "clock"
     LIMITED = "limited"
+    TO_DECLARE = "to_declare"
+    """It never shows from outside that something is not there; a paper has to say."""
     BUG = "bug"
 
 

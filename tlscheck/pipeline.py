@@ -29,6 +29,8 @@ ENDPOINT_SUBJECTS = ("tls", "certificate", "http")
 RELAY_SUBJECTS = ("turn",)
 RELAYS = ("turn", "turns", "dtls")
 """Services that are looked at in another way than TLS servers; ``turns`` in both."""
+GATEWAY = "ike"
+"""The service that is looked at by address alone."""
 DOMAIN_SUBJECTS = ("registration", "dns")
 ADDRESS_SUBJECTS = ("ports", "vpn", "ike")
 USUAL = (*ENDPOINT_SUBJECTS, *RELAY_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
@@ -135,12 +137,13 @@ async def _addresses(
     tell: Tell,
 ) -> list[Look]:
     """The looks at every address of the targets, after those at their endpoints."""
-    if not set(order.subjects).intersection(ADDRESS_SUBJECTS):
+    places = [place for found in resolved if isinstance(found, tuple) for place in found]
+    gateways = any(place.service == GATEWAY for place in places)
+    if not gateways and not set(order.subjects).intersection(ADDRESS_SUBJECTS):
         return []
     from tlscheck import exposure  # what few looks need costs the others no time to load
 
     seen = {look.target.target: look for look in looks if look.target.target is not None}
-    places = [place for found in resolved if isinstance(found, tuple) for place in found]
     endpoints = [
         seen.get(place) or Look(Target(place.address, Scope.ENDPOINT, place)) for place in places
     ]
@@ -190,7 +193,8 @@ async def _named(
         subjects = [s for s in order.subjects if s not in DOMAIN_SUBJECTS]
         missed = tuple(Missed(s, found.reason, found.detail) for s in subjects)
         return [Look(target, {}, missed)] if missed else []
-    if not set(order.subjects) - {*DOMAIN_SUBJECTS, *ADDRESS_SUBJECTS}:
+    of_address = asked.spec.service == GATEWAY
+    if of_address or not set(order.subjects) - {*DOMAIN_SUBJECTS, *ADDRESS_SUBJECTS}:
         return []
     looks = await asyncio.gather(
         *(_endpoint(net, asked, place, order, everywhere, gate, tell) for place in found)
@@ -391,15 +395,28 @@ class Cost:
     trouble: str = ""
 
 
+async def addresses(order: Order) -> dict[str, tuple[str, ...]]:
+    """What is looked at by address, at each; nothing but the resolver is asked."""
+    net = Net(family=order.family, overrides=order.resolve)
+    wanted: dict[str, set[str]] = {}
+    for asked in order.targets:
+        found = await _resolve(net, asked.spec, order)
+        for each in found if isinstance(found, tuple) else ():
+            wanted.setdefault(each.address, {*order.subjects}).add(each.service)
+    return {a: tuple(s for s in ADDRESS_SUBJECTS if s in own) for a, own in wanted.items()}
+
+
 _USUAL, _MOST, _CROSS = 45, 400, 570
 """Measured in ``bench/``: a strict server, one with every suite, and what --cross-check adds."""
 
 
 async def plan(order: Order) -> list[Cost]:
-    """What `look` would do at endpoints; nothing but the resolver is asked."""
+    """What `look` would do at TLS endpoints; nothing but the resolver is asked."""
     net = Net(family=order.family, overrides=order.resolve)
     costs = []
     for asked in order.targets:
+        if asked.spec.service == GATEWAY:
+            continue
         found = await _resolve(net, asked.spec, order)
         if isinstance(found, NetError):
             costs.append(Cost(asked.id, trouble=found.reason))

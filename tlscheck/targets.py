@@ -56,7 +56,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
         "xmpp": Service(5222, starttls=True),
         "turn": Service(3478),
         "turns": Service(5349),
-        "ike": Service(500, later=True),
+        "ike": Service(500),
         "dtls": Service(443),
         "quic": Service(443, later=True),
     }

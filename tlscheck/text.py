@@ -291,6 +291,7 @@ REASONS = {
     "not_asked": _N("it was not asked for"),
     "clock": _N("the clocks differ too much"),
     "limited": _N("the registry limits how often we may ask"),
+    "to_declare": _N("it cannot be seen from outside and must be declared"),
     "bug": _N("a fault of tlscheck"),
 }
 CAUSES = {

@@ -130,7 +130,7 @@ def test_dtls_that_did_not_answer(rule: str) -> None:
 
     assert codes(dtls=None) == [("not-asked", "not_asked")]
     assert codes(dtls=Dtls(detail="timeout")) == [("silent", "timeout")]
-    assert codes(dtls=Dtls(detail="timeout"), service="turn") == [("unpromised", "open_question")]
+    assert codes(dtls=Dtls(detail="timeout"), service="turn") == [("unpromised", "to_declare")]
     assert codes(dtls=Dtls(R)) == [("closed", "")]
     assert isinstance(said(rule, turn_observation(dtls=Dtls(R)))[0], Note)
 

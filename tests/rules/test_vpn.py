@@ -122,7 +122,7 @@ def test_silence_is_never_a_pass() -> None:
         }
         assert {f.verdict for f in found.values()} == {Verdict.UNKNOWN}
         causes = {e.cause for f in found.values() for e in f.evidence if e.cause}
-        assert causes == {"open_question"}
+        assert causes == {"to_declare"}
 
 
 def test_what_is_seen_refutes_the_row() -> None:

@@ -72,6 +72,17 @@ if TYPE_CHECKING:
 @click.option("--rate", metavar="N", type=float, help=_("N ports a second; 0: as many as go."))
 @click.option("--parallel", metavar="N", type=int, help=_("N ports at once."))
 @click.option("--tries", metavar="N", type=int, help=_("Ask silent ports N times."))
+@click.option(
+    "--thorough", is_flag=True, help=_("Ask declared ports for an SSL-VPN as the others are asked.")
+)
+@click.option(
+    "--aggressive",
+    is_flag=True,
+    help=_(
+        "Ask IPsec gateways for IKEv1's aggressive mode, whose answer carries a hash by which the"
+        " pre-shared key can be guessed."
+    ),
+)
 @click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
 @options.judging
 @options.rendering
@@ -96,6 +107,8 @@ def scan(
     rate: float | None,
     parallel: int | None,
     tries: int | None,
+    thorough: bool,
+    aggressive: bool,
     save: str | None,
     profile: str | None,
     checklists: tuple[str, ...],
@@ -160,7 +173,12 @@ def scan(
             cache=domains.kept_in(),
             ca_file=_authorities(ca_file) if ca_file else None,
         ),
-        exposure=_exposed(settings, ports, {"rate": rate, "parallel": parallel, "tries": tries}),
+        exposure=_exposed(
+            settings,
+            ports,
+            {"rate": rate, "parallel": parallel, "tries": tries},
+            {"thorough": thorough, "aggressive": aggressive},
+        ),
     )
     if mail and "dns" not in order.subjects:
         raise ConfigError("--mail needs the DNS; add dns to --only")
@@ -219,7 +237,10 @@ def _authorities(path: str) -> bytes:
 
 
 def _exposed(
-    settings: Settings, only: str | None, said: Mapping[str, float | None]
+    settings: Settings,
+    only: str | None,
+    said: Mapping[str, float | None],
+    wished: Mapping[str, bool],
 ) -> exposure.Order | None:
     """How addresses are looked at: as the configuration says, but for what the command line *said*;
     ``None`` where neither says anything.
@@ -234,15 +255,19 @@ def _exposed(
                 most=_MOST,
             )
     numbers = _ports(only) if only else ()
-    if not (own or numbers or settings.endpoints or settings.exposure != type(settings.exposure)()):
+    usual = settings.exposure == type(settings.exposure)()
+    if usual and not (own or numbers or settings.endpoints or any(wished.values())):
         return None
     from dataclasses import asdict
 
     from tlscheck import exposure
     from tlscheck.probes.ports import Manner
 
-    manner = Manner(only=numbers, **(asdict(settings.exposure) | own))
-    return exposure.Order(manner=manner, declared=settings.endpoints)
+    words = asdict(settings.exposure)
+    switches = {name: words.pop(name) or value for name, value in wished.items()}
+    return exposure.Order(
+        manner=Manner(only=numbers, **(words | own)), declared=settings.endpoints, **switches
+    )
 
 
 _MOST = 100_000
@@ -293,6 +318,7 @@ async def _plan(order: Order) -> list[str]:
     lines: list[str] = []
     for domain in domains.of(asked.spec.host for asked in order.targets):
         lines.extend(_plan_of(domain, order))
+    lines.extend(await _plan_of_addresses(order))
     if not set(order.subjects) - {*pipeline.DOMAIN_SUBJECTS, *pipeline.ADDRESS_SUBJECTS}:
         return lines
     for cost in await pipeline.plan(order):
@@ -323,6 +349,35 @@ def _plan_of(domain: str, order: Order) -> Iterator[str]:
         yield _(
             "{domain}: one question to its registry, and one for each domain it leads to"
         ).format(domain=domain)
+
+
+async def _plan_of_addresses(order: Order) -> list[str]:
+    from tlscheck import pipeline
+
+    of_all = [s for s in order.subjects if s in pipeline.ADDRESS_SUBJECTS]
+    if not of_all and all(a.spec.service != pipeline.GATEWAY for a in order.targets):
+        return []
+    from tlscheck import exposure
+
+    how = order.exposure or exposure.Order()
+    found = await pipeline.addresses(order)
+    costs = [(address, exposure.cost(subjects, how)) for address, subjects in found.items()]
+    return [
+        _(
+            "{address}: {subjects}; {tcp} TCP ports and {udp} UDP ports, {rate} a second (0: as"
+            " many as go) and {parallel} at once; up to {packets} packets of IKE"
+        ).format(
+            address=address,
+            subjects=", ".join(cost.subjects),
+            tcp=cost.tcp,
+            udp=cost.udp,
+            rate=f"{how.manner.rate:g}",
+            parallel=how.manner.parallel,
+            packets=cost.packets,
+        )
+        for address, cost in costs
+        if cost.subjects
+    ]
 
 
 _QUESTIONS = 40

@@ -30,7 +30,7 @@ from tlscheck.wire.hello import ClientHello
 SUBJECT = "ports"
 TCP, UDP = "tcp", "udp"
 OVER_UDP = ("ike", "dtls", "quic")
-"""Services whose port is one of UDP."""
+"""Services whose port is one of UDP alone."""
 RANDOM = 32
 """How many high ports picked at random are asked too: nobody opened them on purpose."""
 FOR_ALL = 8

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from tlscheck.model import Evidence, Note, Open, Problem, State
+from tlscheck.model import Evidence, Note, Open, Problem, Reason, State
 from tlscheck.observations.ike import Dimension, IkeObservation, IkeVersion
 from tlscheck.rules.core import NotApplicable, Problems, rule
 from tlscheck.wire.ike import Phase1
@@ -37,14 +37,14 @@ def versions(seen: IkeObservation) -> Problems:
             "engine",
             "the gateway answers in IKEv1 and took nothing of what was offered: whether a"
             " connection for IKEv1 is set up must be declared",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
         )
     else:
         yield Open(
             "silent",
             "IKEv1 was asked for and not answered, which proves nothing: whether it is in use must"
             " be declared",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
         )
 
 
@@ -156,7 +156,12 @@ def aggressive_mode(seen: IkeObservation) -> Problems:
     if seen.aggressive is State.ACCEPTED:
         yield Problem("accepted", "aggressive mode with a pre-shared key is answered")
     elif not seen.aggressive_asked:
-        yield Open("not-asked", "aggressive mode was not asked for", cause="not_asked")
+        yield Open(
+            "not-asked",
+            "aggressive mode was not asked for (--aggressive asks): whether it is on must be"
+            " declared",
+            cause=Reason.TO_DECLARE,
+        )
     elif seen.aggressive is State.UNKNOWN:
         yield Open(
             "unsettled",
@@ -175,7 +180,7 @@ def _unseen(seen: IkeObservation) -> Open:
             "closed",
             "{address} says that the ports of IKE are closed to us, and maybe not to others:"
             " whether there is a gateway must be declared",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
             address=seen.address,
         )
     return Open(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tlscheck.model import Evidence, Note, Open, Problem, Value
+from tlscheck.model import Evidence, Note, Open, Problem, Reason, Value
 from tlscheck.observations.ports import Port, PortsObservation, PortState
 from tlscheck.rules.core import NotApplicable, Problems, rule
 
@@ -195,7 +195,7 @@ def filtered(seen: PortsObservation, want: Silence) -> Problems:
             "rejected",
             "{address}: a filter shows itself by rejecting: of {total} ports that are not open,"
             " {dropped} are silently dropped, {closed} refused and {rejected} rejected",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
             **values,
         )
     else:
@@ -203,7 +203,7 @@ def filtered(seen: PortsObservation, want: Silence) -> Problems:
             "no-filter",
             "{address}: no filter is to be seen: of {total} ports that are not open, {dropped} are"
             " silently dropped, {closed} refused by the host and {rejected} rejected by a filter",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
             **values,
         )
     if by:

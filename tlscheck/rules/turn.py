@@ -332,7 +332,7 @@ def _dtls(seen: TurnObservation) -> Generator[Open, None, Dtls | None]:
         yield Open(
             "unpromised",
             "no DTLS was answered, which proves nothing; the configuration tells",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
         )
     else:
         yield Open(

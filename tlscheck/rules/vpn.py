@@ -56,7 +56,7 @@ def ssl_vpn(seen: VpnObservation, want: Marks) -> Problems:
                 f"product-{hits[0].product}",
                 "{port}: {product} is there ({marks}); whether its SSL-VPN is on was not seen and"
                 " must be declared",
-                cause="open_question",
+                cause=Reason.TO_DECLARE,
                 port=port.id,
                 product=hits[0].name,
                 marks=_marks(hits),
@@ -66,7 +66,7 @@ def ssl_vpn(seen: VpnObservation, want: Marks) -> Problems:
         yield Open(
             "not-seen",
             "no SSL-VPN was seen at {address}, and whether one is in use must be declared",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
             address=seen.address,
         )
     for port, hits in _grouped(seen.hits(Proof.IPSEC)):
@@ -152,7 +152,7 @@ def tunnels(seen: VpnObservation) -> Problems:
             "not-seen",
             "no OpenVPN or SSTP was seen at {address}; one that keeps silent to strangers cannot"
             " be, and whether one is in use must be declared",
-            cause="open_question",
+            cause=Reason.TO_DECLARE,
             address=seen.address,
         )
     yield from _looked(seen)

@@ -35,7 +35,7 @@ from tlscheck.probes.ike.plan import TIER_COUNT, following
 from tlscheck.wire.ike import Phase1Offer
 
 SUBJECT = "ike"
-PORTS: Sequence[tuple[int, bool]] = ((500, False), (4500, True))
+PORTS = ((500, False), (4500, True))
 """The ports that are asked, and whether the non-ESP marker goes first (RFC 3948)."""
 MOST_PACKETS = 30
 """To one address, farewells included; a lost one may be sent again."""
