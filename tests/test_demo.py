@@ -236,9 +236,14 @@ def test_the_clinic_closes_behind_itself() -> None:
     before = set(threading.enumerate())
     order = pipeline.Order((), "baseline", ())
     with clinic.opened(order, "en") as whole:
-        assert {a.spec.host for a in whole.targets} == {site.host for site in SITES}
+        exposed = {"meet.clinic.example", "office.clinic.example"}
+        assert {a.spec.host for a in whole.targets} == {site.host for site in SITES} | exposed
         assert all(ipaddress.ip_address(a).is_loopback for a in whole.resolve.values())
-        places = [(address, port) for (_, port), address in whole.resolve.items()]
+        places = [
+            (address, port)
+            for (host, port), address in whole.resolve.items()
+            if host != "office.clinic.example"  # of UDP
+        ]
         assert whole.plain_port
         places.append((places[0][0], whole.plain_port))
         for place in places:
@@ -255,6 +260,8 @@ def test_plain_http_leads_to_https_on_the_same_name_or_shows_the_page() -> None:
     with clinic.opened(pipeline.Order((), "baseline", ()), "en") as whole:
         answers = {}
         for (host, port), address in whole.resolve.items():
+            if host not in {site.host for site in SITES}:
+                continue
             with socket.create_connection((address, whole.plain_port or 0), 5) as plain:
                 plain.sendall(f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
                 answers[host] = plain.makefile("rb").read().decode(), port
@@ -280,6 +287,35 @@ def test_the_domains_are_looked_up_for_real(run: Run) -> None:
         "dns.dangling-mail",
         "dns.public-addresses",
     } <= failed("old-clinic.example")
+
+
+def test_what_is_exposed_is_found(run: Run) -> None:
+    def failed(look: Look) -> dict[str, set[str]]:
+        return {
+            f.rule: {e.code for e in f.evidence if e.kind == "problem"}
+            for f in run.report.own()
+            if f.target == look.target.id and f.verdict is Verdict.FAIL
+        }
+
+    addresses = {look.target.label: look for look in run.report.scan.looks
+                 if {"ports", "vpn"} <= look.seen.keys()}  # fmt: skip
+    assert failed(addresses["portal.clinic.example"]) == {}
+    assert failed(addresses["www.clinic.example"]) == {
+        "ports.undeclared": {"undeclared"},
+        "ports.exposed-services": {"exposed"},
+        "vpn.ssl-vpn": {"seen-fortinet"},
+    }
+    assert failed(addresses["office.clinic.example"]) == {
+        "ike.groups": {"accepted"}, "ike.encryption": {"accepted"}, "ike.integrity": {"accepted"},
+    }  # fmt: skip
+    assert failed(run.look("meet")) == {"turn.open-relay": {"open"}}
+
+
+def test_the_rows_about_exposure_are_answered(run: Run) -> None:
+    rows = {a.item: a.answer for a in run.report.answers
+            if a.checklist == "vendor-138" and a.target is None}  # fmt: skip
+    assert {rows[row] for row in ("45", "49", "50", "57")} == {"not_met"}
+    assert {rows[row] for row in ("53", "55")} == {"document_needed"}
 
 
 def test_the_rows_about_domains_are_answered(run: Run) -> None:

@@ -377,6 +377,8 @@ def _applies(need: str, look: Look) -> bool:
     subject = _subject(need)
     if SCOPES[subject] is Scope.NAME:
         return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
+    if subject == "ike":  # it is asked where a gateway is declared, or at all addresses
+        return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
     if look.target.target is not None:  # each kind of endpoint has subjects of its own
         relay = look.target.target.service in _RELAYS
         if (subject == "turn" and not relay) or (relay and subject == "http"):

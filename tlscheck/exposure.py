@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tlscheck import config
@@ -18,6 +18,7 @@ from tlscheck.observations.http import HttpObservation
 from tlscheck.observations.ports import PortsObservation
 from tlscheck.observations.vpn import Declared, VpnObservation
 from tlscheck.probes import ike, ports, vpn
+from tlscheck.targets import SERVICES
 
 _log = logging.getLogger(__name__)
 
@@ -73,22 +74,26 @@ def cost(subjects: Sequence[str], order: Order) -> Cost:
 
 
 async def look(
-    net: Net, looks: Iterable[Look], subjects: Sequence[str], order: Order, tell: Tell
+    net: Net,
+    places: Iterable[Place],
+    subjects: Sequence[str],
+    order: Order,
+    ready: Callable[[str], Awaitable[Sequence[Look]]],
+    tell: Tell,
 ) -> list[Look]:
-    """A look at each address that the *looks* at endpoints were at, at all *subjects*; at IKE
-    wherever a target asks for it.
+    """A look at each address of the *places*, at all *subjects*; at IKE wherever a target asks for
+    it. *ready* gives the looks at an address's endpoints, once it may be looked at.
     """
-    by_address: dict[str, list[Look]] = {}
-    for entry in looks:
-        if entry.target.target is not None:
-            by_address.setdefault(entry.target.target.address, []).append(entry)
+    by_address: dict[str, list[Place]] = {}
+    for place in places:
+        by_address.setdefault(place.address, []).append(place)
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(address: str, endpoints: Sequence[Look]) -> Look:
-        places = [e.target.target for e in endpoints if e.target.target is not None]
-        wanted = {*subjects, *(place.service for place in places if place.service == ike.SUBJECT)}
+    async def one(address: str, own: Sequence[Place]) -> Look:
+        wanted = {*subjects, *(place.service for place in own if place.service == ike.SUBJECT)}
+        endpoints = await ready(address)
         async with gate:
-            at = _Address(net, address, places, endpoints, order, tell)
+            at = _Address(net, address, own, endpoints, frozenset(subjects), order, tell)
             return await at.look([subject for subject in SUBJECTS if subject in wanted])
 
     looked = await asyncio.gather(*(one(*each) for each in by_address.items()))
@@ -103,6 +108,8 @@ class _Address:
     address: str
     places: Sequence[Place]
     endpoints: Sequence[Look]
+    asked: frozenset[str]
+    """The subjects that are asked everywhere."""
     order: Order
     tell: Tell
     found: PortsObservation | None = None
@@ -156,15 +163,16 @@ class _Address:
         """Of the open ports those that speak TLS or nothing known, and the usual ones."""
         said = self._said()
         declared = Declared(
-            tuple(sorted(self._own().union(*(each.tcp for each in said)))),
+            tuple(sorted(self._begun_by_tls().union(*(each.tcp for each in said)))),
             tuple(sorted({p for each in said for p in each.udp})),
             tuple(sorted({p for each in said for p in each.vpn_tcp})),
             tuple(sorted({p for each in said for p in each.vpn_udp})),
         )
         some = None
         if self.found is not None and not self.found.answering_for_all:
-            shown = [p.number for p in self.found.open("tcp") if p.service in ("tls", "")]
-            some = tuple(dict.fromkeys((*declared.vpn_tcp, *sorted(self._own()), *shown)))
+            shown = {p.number for p in self.found.open("tcp") if p.service in ("tls", "")}
+            shown -= self._own() - self._begun_by_tls()
+            some = tuple(sorted({*declared.vpn_tcp, *self._begun_by_tls(), *shown}))
         host = next((p.host for p in self.places if p.host != self.address), self.address)
         place = next(p for p in self.places if p.host in (host, self.address))
         return await vpn.probe(
@@ -174,9 +182,13 @@ class _Address:
     async def _ike(self) -> Observation | Missed:
         """A gateway that should be there and is silent was not seen; of others nobody can say."""
         own = [place.port for place in self.places if place.service == ike.SUBJECT]
+        usual = ike.SUBJECT in self.asked or set(own).intersection(_IKE)
         others = tuple((port, True) for port in own if port not in _IKE)
         found = await ike.probe(
-            self.net, self.address, ports=ike.PORTS + others, aggressive=self.order.aggressive
+            self.net,
+            self.address,
+            ports=(ike.PORTS if usual else ()) + others,
+            aggressive=self.order.aggressive,
         )
         declared = {port for each in self._said() for port in each.vpn_udp}
         meant = own or declared.intersection(_IKE)
@@ -202,6 +214,11 @@ class _Address:
         if any(place.service == ike.SUBJECT for place in self.places):
             over_udp.update(_IKE)
         return {ports.TCP: tuple(sorted(over_tcp)), ports.UDP: tuple(sorted(over_udp))}
+
+    def _begun_by_tls(self) -> set[int]:
+        """Those of the targets' own ports that a VPN could share."""
+        clear = {p.port for p in self.places if SERVICES[p.service].starttls or p.service == "turn"}
+        return self._own() - clear
 
     def _own(self) -> set[int]:
         """The TCP ports of the targets themselves."""

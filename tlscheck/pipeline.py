@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -102,19 +103,21 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     resolved = await asyncio.gather(*(_resolve(net, asked.spec, order) for asked in order.targets))
     places = [p for found in resolved if isinstance(found, tuple) for p in found]
     hosts = [asked.spec.host for asked in order.targets]
+    course = _Course(places)
     of_domains = asyncio.create_task(domains.look(net, hosts, order.subjects, order.domains, tell))
+    of_addresses = asyncio.create_task(_addresses(net, places, course, order, tell))
     found = await asyncio.gather(
         *(
-            _named(net, asked, what, order, places, gate, tell)
+            _named(net, asked, what, order, course, gate, tell)
             for asked, what in zip(order.targets, resolved, strict=True)
         )
     )
     seen_domains = await of_domains
     if order.mail:
         found.extend(await _mail(net, seen_domains, order, gate, tell))
+        course.mail.set()
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
-    looks = await _with_relays(net, looks, order, tell)
-    looks += await _addresses(net, resolved, looks, order, tell)
+    looks += await of_addresses
     looks += domains.completed(seen_domains, looks)
     return Scan(
         at=at,
@@ -129,26 +132,61 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     )
 
 
+class _Course:
+    """How far the looks have come, that at one address no kind disturbs another: first all TLS,
+    then the relays, which meet what they do not know with silence and resets, then the address.
+    """
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self.places = places
+        self.mail = asyncio.Event()
+        """That the mail hosts were looked at, whose addresses nobody knew before."""
+        self.tls = _Stage(places)
+        self.relays = _Stage(places)
+        self.seen: dict[Place, Look] = {}
+        self._lanes: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def lane(self, address: str) -> asyncio.Lock:
+        """For one relay at a time."""
+        return self._lanes[address]
+
+    async def endpoints(self, address: str) -> list[Look]:
+        """The looks at the endpoints of *address*, once all of them are over."""
+        await self.relays.over(address)
+        return [look for place, look in self.seen.items() if place.address == address]
+
+
+class _Stage:
+    """One kind of looks, by address."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._left = Counter(place.address for place in places)
+        self._over: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def end(self, place: Place) -> None:
+        """One look is over, or there was none."""
+        self._left[place.address] -= 1
+        if self._left[place.address] <= 0:
+            self._over[place.address].set()
+
+    async def over(self, address: str) -> None:
+        """Wait until all looks at *address* are over."""
+        await self._over[address].wait()
+
+
 async def _addresses(
-    net: Net,
-    resolved: Sequence[tuple[Place, ...] | NetError],
-    looks: Sequence[Look],
-    order: Order,
-    tell: Tell,
+    net: Net, places: Sequence[Place], course: _Course, order: Order, tell: Tell
 ) -> list[Look]:
-    """The looks at every address of the targets, after those at their endpoints."""
-    places = [place for found in resolved if isinstance(found, tuple) for place in found]
+    """The looks at every address of the targets, each after those at its endpoints."""
     gateways = any(place.service == GATEWAY for place in places)
     if not gateways and not set(order.subjects).intersection(ADDRESS_SUBJECTS):
         return []
     from tlscheck import exposure  # what few looks need costs the others no time to load
 
-    seen = {look.target.target: look for look in looks if look.target.target is not None}
-    endpoints = [
-        seen.get(place) or Look(Target(place.address, Scope.ENDPOINT, place)) for place in places
-    ]
+    if order.mail:
+        await course.mail.wait()
     manner = order.exposure or exposure.Order()
-    return await exposure.look(net, endpoints, order.subjects, manner, tell)
+    return await exposure.look(net, places, order.subjects, manner, course.endpoints, tell)
 
 
 async def _mail(
@@ -159,11 +197,11 @@ async def _mail(
     specs = [parse(f"smtp://{host}") for host in domains.mail_hosts(of_domains)]
     asked = [Asked(s) for s in specs if (s.service, s.host, s.port) not in known]
     resolved = await asyncio.gather(*(_resolve(net, each.spec, order) for each in asked))
-    places = [p for found in resolved if isinstance(found, tuple) for p in found]
+    course = _Course([p for found in resolved if isinstance(found, tuple) for p in found])
     return list(
         await asyncio.gather(
             *(
-                _named(net, each, what, order, places, gate, tell)
+                _named(net, each, what, order, course, gate, tell)
                 for each, what in zip(asked, resolved, strict=True)
             )
         )
@@ -183,7 +221,7 @@ async def _named(
     asked: Asked,
     found: tuple[Place, ...] | NetError,
     order: Order,
-    everywhere: Sequence[Place],
+    course: _Course,
     gate: asyncio.Semaphore,
     tell: Tell,
 ) -> list[Look]:
@@ -195,14 +233,42 @@ async def _named(
         return [Look(target, {}, missed)] if missed else []
     of_address = asked.spec.service == GATEWAY
     if of_address or not set(order.subjects) - {*DOMAIN_SUBJECTS, *ADDRESS_SUBJECTS}:
+        for each in found:
+            course.tls.end(each)
+            course.relays.end(each)
         return []
     looks = await asyncio.gather(
-        *(_endpoint(net, asked, place, order, everywhere, gate, tell) for place in found)
+        *(_whole(net, asked, place, order, course, gate, tell) for place in found)
     )
     if "addresses" in order.subjects and several(looks):
         target = Target(asked.id, Scope.NAME, label=asked.label)
         looks.append(Look(target, {"addresses": compare(looks, order.family)}))
     return looks
+
+
+async def _whole(
+    net: Net,
+    asked: Asked,
+    place: Place,
+    order: Order,
+    course: _Course,
+    gate: asyncio.Semaphore,
+    tell: Tell,
+) -> Look:
+    """All of one endpoint: its TLS, then what it is as a relay."""
+    try:
+        entry = await _endpoint(net, asked, place, order, course.places, gate, tell)
+    finally:
+        course.tls.end(place)
+    try:
+        if place.service in RELAYS and "turn" in order.subjects:
+            await course.tls.over(place.address)
+            async with course.lane(place.address):
+                entry = await _with_relay(net, entry, place, tell)
+        course.seen[place] = entry
+    finally:
+        course.relays.end(place)
+    return entry
 
 
 async def _endpoint(
@@ -266,36 +332,23 @@ def _over_tls(place: Place) -> tuple[str, ...]:
     return () if place.service in RELAYS else ENDPOINT_SUBJECTS
 
 
-async def _with_relays(net: Net, looks: Sequence[Look], order: Order, tell: Tell) -> list[Look]:
-    """*looks* with what relays answer. They come after all TLS, one after the other: what they do
-    not know they meet with silence and resets, which would slow the rest.
-    """
-    services = {look.target.target.service for look in looks if look.target.target}
-    if "turn" not in order.subjects or not services.intersection(RELAYS):
-        return list(looks)
-    from tlscheck.probes import dtls, turn
+async def _with_relay(net: Net, entry: Look, place: Place, tell: Tell) -> Look:
+    """*entry* with what the relay at *place* answers."""
+    from tlscheck.probes import dtls, turn  # what few looks need costs the others no time to load
 
-    whole = []
-    for entry in looks:
-        place = entry.target.target
-        if place is None or place.service not in RELAYS:
-            whole.append(entry)
-            continue
-        tell(entry.target.id, "TURN", entry.connections)
-        probe = dtls.probe if place.service == "dtls" else turn.probe
-        try:
-            found = await probe(
-                net, place.address, place.port, place.service, host=place.host, sni=place.sni
-            )
-        except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
-            _log.exception("%s", entry.target.id)
-            found = Missed("turn", Reason.BUG, type(error).__name__)
-        tell(entry.target.id, "", net.spent(place))
-        if isinstance(found, Missed):
-            whole.append(replace(entry, missed=(*entry.missed, found)))
-        else:
-            whole.append(replace(entry, seen={**entry.seen, "turn": found}))
-    return whole
+    tell(entry.target.id, "TURN", entry.connections)
+    probe = dtls.probe if place.service == "dtls" else turn.probe
+    try:
+        found = await probe(
+            net, place.address, place.port, place.service, host=place.host, sni=place.sni
+        )
+    except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
+        _log.exception("%s", entry.target.id)
+        found = Missed("turn", Reason.BUG, type(error).__name__)
+    tell(entry.target.id, "", net.spent(place))
+    if isinstance(found, Missed):
+        return replace(entry, missed=(*entry.missed, found))
+    return replace(entry, seen={**entry.seen, "turn": found})
 
 
 async def _look(

@@ -7,16 +7,19 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tlscheck import config, domains, pipeline, targets
-from tlscheck.demo import names, registry, servers
+from tlscheck import config, domains, exposure, pipeline, targets
+from tlscheck.demo import exposed, names, registry, servers
 from tlscheck.demo.authority import Authority
-from tlscheck.demo.sites import SITES, Site
-from tlscheck.text import translate
+from tlscheck.demo.sites import GOOD, SITES, Site
+from tlscheck.probes.ports import Manner
+from tlscheck.text import _N, translate
 
 _CA = "ca.clinic.example"
 _REGISTRY = "rdap.example"
 _FIRST = "127.0.0.1"
 _TRIES = 20
+_MEET, _OFFICE = f"meet.{GOOD}", f"office.{GOOD}"
+"""The relay of video calls, and the gateway of the branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def opened(order: pipeline.Order, lang: str) -> Iterator[pipeline.Order]:
     authority = Authority(f"http://{_CA}:{ca_port}")
     rdap = socket.create_server((_FIRST, 0))
     rdap_port = rdap.getsockname()[1]
-    internet = names.made([site.host for site in SITES])
+    internet = names.made([*(site.host for site in SITES), _MEET, _OFFICE])
     plain = _plain(list(dict.fromkeys(place.address for place in places)))
     with contextlib.ExitStack() as stack:
         stack.enter_context(servers.serving(ca, _files(authority.files())))
@@ -56,13 +59,21 @@ def opened(order: pipeline.Order, lang: str) -> Iterator[pipeline.Order]:
         served = stack.enter_context(names.serving(internet))
         for listener in plain:
             stack.enter_context(servers.serving(listener, _plain_answers(places)))
+        some_ports = [stack.enter_context(each) for each in _undeclared(places, authority)]
+        meet, office = (stack.enter_context(each) for each in (_relay(), _gateway()))
         for place in places:
             handler = servers.https(place.site, authority)
             stack.enter_context(servers.serving(place.listener, handler, place.site.most))
         yield replace(
             order,
-            targets=tuple(_asked(place, lang) for place in places),
+            targets=(
+                *(_asked(place, lang) for place in places),
+                _also(f"turn://{_MEET}:{meet[1]}", _N("Video relay: open to anybody"), lang),
+                _also(f"ike://{_OFFICE}:{office[1]}", _N("Branch office: weak IPsec"), lang),
+            ),
+            subjects=(*order.subjects, "ports", "vpn"),
             resolve={(place.site.host, place.port): place.address for place in places}
+            | {(_MEET, meet[1]): meet[0], (_OFFICE, office[1]): office[0]}
             | {(_CA, ca_port): _FIRST, (_REGISTRY, rdap_port): _FIRST},
             ca_file=authority.ca_file,
             plain_port=plain[0].getsockname()[1],
@@ -75,6 +86,16 @@ def opened(order: pipeline.Order, lang: str) -> Iterator[pipeline.Order]:
                 ),
                 places=served,
             ),
+            exposure=exposure.Order(
+                # Nothing that this machine has of its own is looked at.
+                manner=Manner(only=tuple(some_ports)),
+                declared={
+                    place.site.host: config.Endpoint(tcp=(place.port,))
+                    for place in places
+                    if place.site.name in ("portal", "www")
+                },
+                private=True,
+            ),
         )
 
 
@@ -83,15 +104,69 @@ def _asked(place: _Opened, lang: str) -> pipeline.Asked:
     return pipeline.Asked(spec, translate(place.site.label, lang))
 
 
+def _also(target: str, label: str, lang: str) -> pipeline.Asked:
+    return pipeline.Asked(targets.parse(target), translate(label, lang))
+
+
+@contextlib.contextmanager
+def _open_at(address: str, handler: servers.Handler) -> Iterator[int]:
+    """The port at *address* that *handler* serves."""
+    listener = socket.create_server((address, 0), backlog=servers.BACKLOG)
+    with servers.serving(listener, handler):
+        yield listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def _closed_at(address: str) -> Iterator[int]:
+    with socket.socket() as kept:
+        kept.bind((address, 0))
+        yield kept.getsockname()[1]
+
+
+def _undeclared(
+    places: list[_Opened], authority: Authority
+) -> Iterator[contextlib.AbstractContextManager[int]]:
+    """Two ports beside the website that nobody declared, and one where nobody listens."""
+    address = next(place.address for place in places if place.site.name == "www")
+    yield _open_at(address, exposed.store)
+    yield _open_at(address, servers.https(exposed.ENTRANCE, authority))
+    yield _closed_at(address)
+
+
+@contextlib.contextmanager
+def _relay() -> Iterator[tuple[str, int]]:
+    tcp, udp = servers.pair(_own(len(SITES)))
+    with (
+        servers.serving(tcp, exposed.relay_over_tcp),
+        servers.answering(udp, exposed.relay),
+    ):
+        yield tcp.getsockname()
+
+
+@contextlib.contextmanager
+def _gateway() -> Iterator[tuple[str, int]]:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((_own(len(SITES) + 1), 0))
+    with servers.answering(udp, exposed.gateway):
+        yield udp.getsockname()
+
+
+def _own(number: int) -> str:
+    """A loopback address of its own, where the system has more than one."""
+    with socket.socket() as trial:
+        try:
+            trial.bind((f"127.0.0.{number + 1}", 0))
+        except OSError:
+            return _FIRST
+    return f"127.0.0.{number + 1}"
+
+
 def _beside(number: int) -> socket.socket:
     """A listener on a loopback address of its own, where the system has more than one.
 
     Then what one endpoint limits slows down no other.
     """
-    try:
-        return socket.create_server((f"127.0.0.{number + 1}", 0), backlog=servers.BACKLOG)
-    except OSError:
-        return socket.create_server((_FIRST, 0), backlog=servers.BACKLOG)
+    return socket.create_server((_own(number), 0), backlog=servers.BACKLOG)
 
 
 def _plain(addresses: list[str]) -> list[socket.socket]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -35,10 +34,6 @@ ONE, TWO, OLD = "192.31.196.11", "192.175.48.11", "192.175.48.12"
 """Two name servers of the clinic, and the only one of the old domain that is left."""
 WEB = "192.175.48.80"
 
-_TRIES = 20
-_TICK = 0.2
-"""Seconds after which a server looks whether it is to end."""
-_LARGEST = 65535
 _SOA = "@ SOA ns1 hostmaster 2026112101 7200 3600 1209600 300\n"
 _CAREFUL = (
     '@ MX 0 .\n@ TXT "v=spf1 -all"\n_dmarc TXT "v=DMARC1; p=reject"\n@ CAA 0 issue "ca.example"\n'
@@ -198,46 +193,24 @@ def _add(
 @contextlib.contextmanager
 def serving(internet: Internet) -> Iterator[dict[str, tuple[str, int]]]:
     """Where each address is served, over UDP and TCP, while it is."""
-    end = threading.Event()
-    threads, places = [], {}
+    places = {}
     with contextlib.ExitStack() as stack:
         for address, zones in internet.zones.items():
-            tcp, udp = _pair()
+            tcp, udp = servers.pair("127.0.0.1")
             places[address] = tcp.getsockname()
             stack.enter_context(servers.serving(tcp, _over_tcp(zones)))
-            thread = threading.Thread(target=_over_udp, args=(udp, zones, end), daemon=True)
-            threads.append(thread)
-            thread.start()
+            stack.enter_context(servers.answering(udp, _over_udp(zones)))
+        yield places
+
+
+def _over_udp(zones: Iterable[dns.zone.Zone]) -> Callable[[bytes], bytes]:
+    def said(wire: bytes) -> bytes:
         try:
-            yield places
-        finally:
-            end.set()
-            for thread in threads:
-                thread.join()
+            return answer(dns.message.from_wire(wire), zones).to_wire()
+        except dns.exception.DNSException:
+            return b""
 
-
-def _pair() -> tuple[socket.socket, socket.socket]:
-    """A TCP listener and a UDP socket of the same port on loopback."""
-    for _ in range(_TRIES):
-        tcp = socket.create_server(("127.0.0.1", 0), backlog=servers.BACKLOG)
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            udp.bind(tcp.getsockname())
-        except OSError:
-            tcp.close()
-            udp.close()
-        else:
-            return tcp, udp
-    raise OSError("no port is free for both UDP and TCP")
-
-
-def _over_udp(udp: socket.socket, zones: Iterable[dns.zone.Zone], end: threading.Event) -> None:
-    udp.settimeout(_TICK)
-    with udp:
-        while not end.is_set():
-            with contextlib.suppress(OSError, dns.exception.DNSException):
-                wire, peer = udp.recvfrom(_LARGEST)
-                udp.sendto(answer(dns.message.from_wire(wire), zones).to_wire(), peer)
+    return said
 
 
 def _over_tcp(zones: Iterable[dns.zone.Zone]) -> servers.Handler:

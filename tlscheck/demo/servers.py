@@ -17,6 +17,10 @@ from tlscheck.demo.authority import Authority, Issued
 from tlscheck.demo.sites import GROUPS, Site
 
 BACKLOG = 128
+_TRIES = 20
+_TICK = 0.2
+"""Seconds after which a server of datagrams looks whether it is to end."""
+_LARGEST = 65535
 _LONGEST_REQUEST = 16384
 _PATIENCE = 1.0
 """Seconds that a peer has to take note of the end."""
@@ -66,6 +70,44 @@ def serving(listener: socket.socket, handler: Handler, most: int | None = None) 
             thread.join(_PATIENCE)
 
 
+@contextlib.contextmanager
+def answering(udp: socket.socket, answer: Callable[[bytes], bytes]) -> Iterator[None]:
+    """Send what *answer* makes of each datagram, if anything."""
+    end = threading.Event()
+    thread = threading.Thread(target=_listen, args=(udp, answer, end), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def _listen(udp: socket.socket, answer: Callable[[bytes], bytes], end: threading.Event) -> None:
+    udp.settimeout(_TICK)
+    with udp:
+        while not end.is_set():
+            with contextlib.suppress(OSError):
+                datagram, peer = udp.recvfrom(_LARGEST)
+                if said := answer(datagram):
+                    udp.sendto(said, peer)
+
+
+def pair(address: str) -> tuple[socket.socket, socket.socket]:
+    """A TCP listener and a UDP socket of the same port at *address*."""
+    for _ in range(_TRIES):
+        tcp = socket.create_server((address, 0), backlog=BACKLOG)
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+        except OSError:
+            tcp.close()
+            udp.close()
+        else:
+            return tcp, udp
+    raise OSError("no port is free for both UDP and TCP")
+
+
 def _shut(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
@@ -82,8 +124,9 @@ def https(site: Site, authority: Authority) -> Handler:
         connection.set_accept_state()
         try:
             connection.do_handshake()
-            if _request(connection):
-                connection.sendall(_answer(200, site.fields, site.page.encode()))
+            if asked := _request(connection):
+                first = not site.first_page_alone or asked.split()[1:2] == ["/"]
+                connection.sendall(page(site) if first else file(None))
                 connection.shutdown()
         finally:
             _leave(peer)
@@ -111,7 +154,7 @@ def redirect(url: str) -> bytes:
 
 
 def page(site: Site) -> bytes:
-    """What *site* shows over https, for plain HTTP."""
+    """What *site* shows."""
     return _answer(200, site.fields, site.page.encode())
 
 

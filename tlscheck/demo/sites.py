@@ -58,6 +58,8 @@ class Site:
     fields: tuple[str, ...] = CAREFUL
     """What its answers carry."""
     page: str = _PAGE
+    first_page_alone: bool = False
+    """No other path leads anywhere; else each shows the page."""
     redirects: bool = True
     """Plain HTTP leads to https; else it shows the page."""
     domain: str = GOOD
