@@ -12,6 +12,7 @@ from tlscheck.model import Answer, Verdict
 from tlscheck.profile import Profile
 from tlscheck.render import answers, view
 from tlscheck.render.domains import domain
+from tlscheck.render.exposure import exposed
 from tlscheck.render.facts import facts
 from tlscheck.render.horizon import picture
 from tlscheck.report import SUBJECTS, Report
@@ -47,6 +48,11 @@ def render(report: Report, lang: str) -> bytes:
             (target, shown)
             for target, look in zip(seen, report.scan.looks, strict=True)
             if (shown := domain(look, lang))
+        ],
+        exposed=[
+            (target, lines)
+            for target, look in zip(seen, report.scan.looks, strict=True)
+            if (lines := exposed(look, lang))
         ],
         horizon=picture(report, lang),
         connections=sum(target.connections for target in seen),

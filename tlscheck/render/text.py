@@ -79,12 +79,13 @@ def _target(console: Console, report: Report, target: TargetView, _: Say, lang: 
         _heading(console, _("Answers by checklist item"))
         console.print(_items(items, _))
         console.print()
-    if any(finding.bad for finding in target.findings):
+    if any(finding.bad and not finding.to_declare for finding in target.findings):
         _heading(console, _("Findings"))
     for finding in target.of(Verdict.FAIL):
         _finding(console, [finding], _)
     for several in target.open:
-        _finding(console, several, _)
+        if not several[0].to_declare:
+            _finding(console, several, _)
     _rest(console, target, _)
 
 
@@ -95,7 +96,13 @@ def _tally(target: TargetView) -> Iterable[tuple[str, int]]:
 
 
 def _rest(console: Console, target: TargetView, _: Say) -> None:
-    """What is in order, what does not apply and what was not seen."""
+    """What a paper has to say, what is in order, what does not apply and what was not seen."""
+    if papers := [f for f in target.of(Verdict.UNKNOWN) if f.to_declare]:
+        _heading(console, _("To be declared"))
+        for finding in papers:
+            whole = "; ".join(e.whole for e in finding.evidence)
+            _hang(console, "?", f"{finding.rule}: {whole}")
+        console.print()
     if good := target.of(Verdict.PASS):
         _heading(console, _("Passed"))
         _hang(console, "✓", ", ".join(dict.fromkeys(f.rule for f in good)), "green")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from tlscheck.model import Finding, Look, Severity, Target, Verdict
+from tlscheck.model import Finding, Kind, Look, Reason, Scope, Severity, Target, Verdict
 from tlscheck.profile import Profile
 from tlscheck.render.gather import gathered
 from tlscheck.report import Report
@@ -91,6 +91,8 @@ class FindingView:
     questions: tuple[str, ...]
     """The open questions of the profiles on which the verdict hangs."""
     items: tuple[str, ...]
+    to_declare: bool
+    """Whether no look but a paper alone can tell."""
 
     @property
     def bad(self) -> bool:
@@ -169,6 +171,8 @@ def label(target: Target) -> str:
 def spot(target: Target) -> str:
     """Where a target is: host, port and the address that answered."""
     place = target.target
+    if place is None and target.scope is Scope.ADDRESS and target.label:
+        return f"{visible(target.id)} ({visible(target.label)})"
     if place is None:
         return visible(target.label or target.id)
     host = f"[{place.host}]" if ":" in place.host else place.host
@@ -182,7 +186,8 @@ def _facts(target: Target, lang: str) -> tuple[tuple[str, str], ...]:
 
     place = target.target
     if place is None:
-        return ((_("Name"), visible(target.label or target.id)),)
+        name = _("Address") if target.scope is Scope.ADDRESS else _("Name")
+        return ((name, spot(target)),)
     return (
         (_("Host"), visible(place.host)),
         (_("Port"), str(place.port)),
@@ -243,13 +248,23 @@ def _finding(
         grounds=tuple(_grounds(several, lang)),
         questions=_questions(several, profiles, lang),
         items=tuple(dict.fromkeys(visible(i) for finding in several for i in finding.items)),
+        to_declare=_to_declare(first),
     )
+
+
+def _to_declare(finding: Finding) -> bool:
+    causes = {e.cause for e in finding.evidence if e.kind is Kind.OPEN}
+    return finding.verdict is Verdict.UNKNOWN and causes == {Reason.TO_DECLARE.value}
+
+
+_TOLD = ("", "not_settled", "missed", Reason.TO_DECLARE)
+"""Causes of which the sentence speaks by itself."""
 
 
 def _lines(finding: Finding, lang: str) -> tuple[Line, ...]:
     lines = []
     for evidence in gathered(finding.evidence, lang):
-        told = "reason" in evidence.values or evidence.cause in ("", "not_settled", "missed")
+        told = "reason" in evidence.values or evidence.cause in _TOLD
         cause = "" if told else word(CAUSES, evidence.cause, lang)
         said = sentence(evidence, lang)
         lines.append(Line(evidence.kind, said, cause, with_detail(said, cause, lang)))
