@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bench import domains, goals, mass, tools
+from bench import domains, goals, mass, ports, tools
 from bench.rounds import LINKS, Figures, measured
 from bench.sites import sites
 
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             if options.domains:
                 result = _domains()
+            elif options.ports:
+                result = _ports()
             elif options.targets:
                 result = _mass(options, Path(folder))
             else:
@@ -44,6 +46,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--link", choices=LINKS, action="append")
     parser.add_argument("--targets", type=int, metavar="N", help="look at N endpoints at once")
     parser.add_argument("--domains", action="store_true", help="domains beside zonemaster-cli")
+    parser.add_argument("--ports", action="store_true", help="silent ports beside nmap")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
     return parser.parse_args(arguments)
 
@@ -56,6 +59,12 @@ def _mass(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def _domains() -> dict[str, Any]:
     found = domains.compared()
+    print(found)
+    return asdict(found)
+
+
+def _ports() -> dict[str, Any]:
+    found = ports.compared()
     print(found)
     return asdict(found)
 
