@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ENDPOINT_SUBJECTS = ("tls", "certificate", "http")
-RELAY_SUBJECTS = ("turn",)
+DATAGRAM_SUBJECTS = ("turn", "quic")
 RELAYS = ("turn", "turns", "dtls")
 """Services that are looked at in another way than TLS servers; ``turns`` in both."""
 DOMAIN_SUBJECTS = ("registration", "dns")
 ADDRESS_SUBJECTS = ("ports", "vpn", "ike")
-USUAL = (*ENDPOINT_SUBJECTS, *RELAY_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
+USUAL = (*ENDPOINT_SUBJECTS, *DATAGRAM_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
 """What is asked where nobody says otherwise."""
 SUBJECTS = (*USUAL, *ADDRESS_SUBJECTS)
 """What can be asked today."""
@@ -85,6 +86,8 @@ class Order:
     """How domains are looked at."""
     exposure: exposure.Order | None = None
     """How addresses are looked at; ``None``: as usual."""
+    unannounced: bool = False
+    """Whether QUIC is asked for beside pages that do not announce it, too."""
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -111,7 +114,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     if order.mail:
         found.extend(await _mail(net, seen_domains, order, gate, tell))
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
-    looks = await _with_relays(net, looks, order, tell)
+    looks = await _with_datagrams(net, looks, order, tell)
     looks += await _addresses(net, resolved, looks, order, tell)
     looks += domains.completed(seen_domains, looks)
     return Scan(
@@ -259,39 +262,91 @@ def _over_tls(place: Place) -> tuple[str, ...]:
     """What is looked at over TLS there."""
     if place.service == "turns":
         return ("tls", "certificate")
-    return () if place.service in RELAYS else ENDPOINT_SUBJECTS
+    return () if place.service in (*RELAYS, "quic") else ENDPOINT_SUBJECTS
 
 
-async def _with_relays(net: Net, looks: Sequence[Look], order: Order, tell: Tell) -> list[Look]:
-    """*looks* with what relays answer. They come after all TLS, one after the other: what they do
-    not know they meet with silence and resets, which would slow the rest.
+async def _with_datagrams(net: Net, looks: Sequence[Look], order: Order, tell: Tell) -> list[Look]:
+    """*looks* with what relays and QUIC answer. They come after all TLS, one after the other: what
+    they do not know they meet with silence and resets, which would slow the rest.
     """
-    services = {look.target.target.service for look in looks if look.target.target}
-    if "turn" not in order.subjects or not services.intersection(RELAYS):
-        return list(looks)
-    from tlscheck.probes import dtls, turn
-
     whole = []
     for entry in looks:
         place = entry.target.target
-        if place is None or place.service not in RELAYS:
-            whole.append(entry)
-            continue
-        tell(entry.target.id, "TURN", entry.connections)
-        probe = dtls.probe if place.service == "dtls" else turn.probe
-        try:
-            found = await probe(
-                net, place.address, place.port, place.service, host=place.host, sni=place.sni
-            )
-        except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
-            _log.exception("%s", entry.target.id)
-            found = Missed("turn", Reason.BUG, type(error).__name__)
-        tell(entry.target.id, "", net.spent(place))
-        if isinstance(found, Missed):
-            whole.append(replace(entry, missed=(*entry.missed, found)))
-        else:
-            whole.append(replace(entry, seen={**entry.seen, "turn": found}))
+        for subject, about, ask in _by_datagrams(entry, place, order) if place else ():
+            tell(entry.target.id, about, entry.connections)
+            try:
+                seen, missed = await ask(net)
+            except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
+                _log.exception("%s", entry.target.id)
+                seen, missed = {}, [Missed(subject, Reason.BUG, type(error).__name__)]
+            entry = replace(entry, seen={**entry.seen, **seen}, missed=(*entry.missed, *missed))
+            tell(entry.target.id, "", entry.connections)
+        whole.append(entry)
     return whole
+
+
+_Seen = tuple[dict[str, Observation], list[Missed]]
+_Question = tuple[str, str, Callable[[Net], Awaitable[_Seen]]]
+"""A subject, what is told meanwhile, and what asks."""
+
+
+def _by_datagrams(entry: Look, place: Place, order: Order) -> Iterator[_Question]:
+    """What is to be asked of one endpoint beside, or instead of, its TLS."""
+    if "turn" in order.subjects and place.service in RELAYS:
+        yield "turn", "TURN", partial(_relay, place)
+    if "quic" in order.subjects and place.service in ("quic", "https"):
+        yield "quic", "QUIC", partial(_quic, entry, place, order)
+
+
+async def _relay(place: Place, net: Net) -> _Seen:
+    from tlscheck.probes import dtls, turn
+
+    probe = dtls.probe if place.service == "dtls" else turn.probe
+    found = await probe(
+        net, place.address, place.port, place.service, host=place.host, sni=place.sni
+    )
+    return ({}, [found]) if isinstance(found, Missed) else ({"turn": found}, [])
+
+
+async def _quic(entry: Look, place: Place, order: Order, net: Net) -> _Seen:
+    """QUIC at *place*: declared, announced by the page over TCP, or asked for all the same."""
+    page = entry.seen.get("http")
+    offer = page.http3(place.host) if isinstance(page, HttpObservation) else None
+    if place.service != "quic" and not (offer or _is_worth_it(entry, order)):
+        return {}, [_unasked(entry)]
+    from tlscheck.probes import quic
+
+    if place.service == "quic":
+        own = await quic.probe(net, place.address, place.port, host=place.host, sni=place.sni)
+        if isinstance(own, Missed):
+            return {}, [own]
+        alone = Missed("quic.tcp", Reason.NOT_ASKED, "name the https target, too")
+        return {"quic": own}, [*quic.without(own), alone]
+    where = replace(place, port=offer.port) if offer else place
+    found = await quic.look(net, where, announced=offer is not None)
+    return {"quic": found}, list(quic.without(found))
+
+
+def _is_worth_it(entry: Look, order: Order) -> bool:
+    """Whether to ask for QUIC that no page announces: told to, or TLS is there and no page was
+    seen that would say.
+    """
+    if order.unannounced or "http" not in order.subjects:
+        return True
+    over_tls = entry.seen.keys() & {"tls", "certificate"}
+    return "http" not in entry.seen and bool(over_tls) and _missed(entry, "http") is not None
+
+
+def _unasked(entry: Look) -> Missed:
+    if "http" in entry.seen:
+        detail = "HTTP/3 is not announced; it is asked for with --only quic"
+        return Missed("quic", Reason.NOT_APPLICABLE, detail)
+    nothing = _missed(entry, "tls") or _missed(entry, "http")
+    return replace(nothing, kind="quic") if nothing else Missed("quic", Reason.NOT_ASKED)
+
+
+def _missed(entry: Look, kind: str) -> Missed | None:
+    return next((m for m in entry.missed if m.kind == kind), None)
 
 
 async def _look(

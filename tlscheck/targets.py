@@ -58,7 +58,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
         "turns": Service(5349),
         "ike": Service(500, later=True),
         "dtls": Service(443),
-        "quic": Service(443, later=True),
+        "quic": Service(443),
     }
 )
 DEFAULT = "https"
