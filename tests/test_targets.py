@@ -115,7 +115,7 @@ def test_refusals_are_one_line_with_a_remedy(text: str, why: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", ["ike", "quic"])
+@pytest.mark.parametrize("scheme", ["ike"])
 def test_some_schemes_come_later(scheme: str) -> None:
     with pytest.raises(TargetError, match="later version"):
         parse(f"{scheme}://www.example.jp")

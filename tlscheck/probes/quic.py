@@ -182,8 +182,11 @@ class _Look:
             if not left:
                 return
             for offer in left:
-                await self._ask(offer)
-            if not await self._is_alive() and not await self._recover():
+                made = await self._ask(offer)
+                # Silence may be the first of a long one.
+                if made.ending in _OF_NOBODY and not await self._is_well():
+                    return
+            if not await self._is_well():
                 return
 
     def _left(self) -> Iterator[Offer]:
@@ -199,8 +202,10 @@ class _Look:
         assert self._attempts.canary is not None
         return (await self._ask(self._attempts.canary)).done
 
-    async def _recover(self) -> bool:
-        """After a dead canary: wait, and go on more slowly. False: we are shut out."""
+    async def _is_well(self) -> bool:
+        """The same; after a dead canary wait, and go on more slowly. False: we are shut out."""
+        if await self._is_alive():
+            return True
         for wait in BACK_OFFS:
             self._gap *= 2
             await asyncio.sleep(wait)
