@@ -74,6 +74,7 @@ def test_different_octets_ask_for_different_versions(one: bytes, other: bytes) -
         b"\x40" + answer(VERSIONS)[1:],
         b"\x80" + b"\x00\x00\x00\x01" + answer(VERSIONS)[5:],
     ],
+    ids=range(9),
 )
 def test_what_is_no_answer_to_it(data: bytes) -> None:
     assert PROBE.heard(data) is None
