@@ -59,9 +59,9 @@ class Suites:
 def suites(seen: QuicObservation, want: Suites) -> Problems:
     """Only cipher suites that the profile lists are accepted over QUIC.
 
-    HTTP/3 is another way to the same pages, and a browser that knows it takes it first. Servers
-    have one setting for TLS 1.3 over TCP and QUIC (in nginx ssl_conf_command Ciphersuites) or one
-    of their own for QUIC (in HAProxy ciphersuites on the quic bind line).
+    HTTP/3 is another way to the same pages, and a browser that knows it takes it first. Most
+    servers have one setting for TLS 1.3 over TCP and QUIC, in nginx ssl_conf_command Ciphersuites:
+    set it to the suites listed.
     """
     if untold := _silent(seen) or _no_handshake(seen):
         yield untold

@@ -82,5 +82,5 @@ def negotiation(data: bytes, *, destination: bytes, source: bytes) -> tuple[int,
     if max(map(len, told)) > _MOST_ID or told != (destination, source):
         raise DecodeError("an answer to another packet")
     if not len(reader) or len(reader) % 4:
-        raise DecodeError(f"{len(reader)} octets are no list of versions")
+        raise DecodeError(f"{len(reader)} bytes are no list of 4 bytes each")
     return tuple(dict.fromkeys(reader.uint(4) for _ in range(len(reader) // 4)))
