@@ -70,11 +70,12 @@ def test_different_octets_ask_for_different_versions(one: bytes, other: bytes) -
         answer(VERSIONS, to=b""),
         answer([]),
         answer(VERSIONS) + b"\x00",
+        answer(list(range(1, 66))),
         PROBE.encode(),
         b"\x40" + answer(VERSIONS)[1:],
         b"\x80" + b"\x00\x00\x00\x01" + answer(VERSIONS)[5:],
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_what_is_no_answer_to_it(data: bytes) -> None:
     assert PROBE.heard(data) is None

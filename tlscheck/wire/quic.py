@@ -19,6 +19,8 @@ _LONG = 0xC0
 """Header form and fixed bit."""
 _MOST_ID = 20
 """The longest connection id of version 1 (RFC 9000, 17.2)."""
+_MOST_VERSIONS = 64
+"""More than any server has."""
 
 
 def reserved(token: bytes) -> int:
@@ -81,6 +83,6 @@ def negotiation(data: bytes, *, destination: bytes, source: bytes) -> tuple[int,
     told = reader.vector(1), reader.vector(1)
     if max(map(len, told)) > _MOST_ID or told != (destination, source):
         raise DecodeError("an answer to another packet")
-    if not len(reader) or len(reader) % 4:
+    if not 0 < len(reader) <= 4 * _MOST_VERSIONS or len(reader) % 4:
         raise DecodeError(f"{len(reader)} bytes are no list of 4 bytes each")
     return tuple(dict.fromkeys(reader.uint(4) for _ in range(len(reader) // 4)))
