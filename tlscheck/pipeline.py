@@ -266,23 +266,26 @@ def _over_tls(place: Place) -> tuple[str, ...]:
 
 
 async def _with_datagrams(net: Net, looks: Sequence[Look], order: Order, tell: Tell) -> list[Look]:
-    """*looks* with what relays and QUIC answer. They come after all TLS, one after the other: what
+    """*looks* with what relays and QUIC answer, after all TLS; relays one after the other: what
     they do not know they meet with silence and resets, which would slow the rest.
     """
-    whole = []
-    for entry in looks:
+    gates = {"turn": asyncio.Semaphore(1), "quic": asyncio.Semaphore(order.at_once)}
+
+    async def whole(entry: Look) -> Look:
         place = entry.target.target
         for subject, about, ask in _by_datagrams(entry, place, order) if place else ():
-            tell(entry.target.id, about, entry.connections)
-            try:
-                seen, missed = await ask(net)
-            except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
-                _log.exception("%s", entry.target.id)
-                seen, missed = {}, [Missed(subject, Reason.BUG, type(error).__name__)]
+            async with gates[subject]:
+                tell(entry.target.id, about, entry.connections)
+                try:
+                    seen, missed = await ask(net)
+                except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
+                    _log.exception("%s", entry.target.id)
+                    seen, missed = {}, [Missed(subject, Reason.BUG, type(error).__name__)]
+                tell(entry.target.id, "", entry.connections)
             entry = replace(entry, seen={**entry.seen, **seen}, missed=(*entry.missed, *missed))
-            tell(entry.target.id, "", entry.connections)
-        whole.append(entry)
-    return whole
+        return entry
+
+    return list(await asyncio.gather(*map(whole, looks)))
 
 
 _Seen = tuple[dict[str, Observation], list[Missed]]

@@ -183,8 +183,10 @@ def test_a_limit_that_ends(
 
 def test_a_budget_that_ends(identity: Identity) -> None:
     found = look(configuration(identity.ec), budget=0.05)
-    for held in (found.versions, found.suites, found.groups, found.keys):
+    for held in (found.versions, found.suites, found.alpn):
         assert R not in held.values()
+    assert {name for name, state in found.groups.items() if state is R} <= {"secp521r1"}
+    assert {kind for kind, state in found.keys.items() if state is R} <= {"RSA"}
 
 
 # -- nobody ------------------------------------------------------------------------------------
