@@ -54,6 +54,7 @@ from tlscheck.observations.ike import Dimension as IkeDimension
 from tlscheck.observations.ike import Ending, IkeObservation, IkeVersion, Mode, Opening, fold
 from tlscheck.observations.knowledge import DIMENSIONS, candidates
 from tlscheck.observations.ports import PortsObservation
+from tlscheck.observations.quic import QuicObservation
 from tlscheck.observations.registration import (
     Declared,
     Layout,
@@ -426,6 +427,51 @@ def turn_look(seen: TurnObservation | None = None) -> Look:
     return Look(Target(id, Scope.ENDPOINT, place), {"turn": seen or turn_observation()})
 
 
+def quic_observation(**changes: Any) -> QuicObservation:
+    """QUIC as it should be, beside the good TLS of the same name."""
+    told: dict[str, Any] = {
+        "at": AT,
+        "service": "https",
+        "port": 443,
+        "announced": True,
+        "answers": A,
+        "negotiation": A,
+        "versions": {"QUIC v1": A, "QUIC v2": R},
+        "suites": {
+            "TLS_AES_128_GCM_SHA256": A,
+            "TLS_AES_256_GCM_SHA384": A,
+            "TLS_CHACHA20_POLY1305_SHA256": R,
+        },
+        "groups": {"x25519": A, "secp256r1": A, "x448": R, "secp384r1": A, "secp521r1": R},
+        "keys": {"RSA": R, "ECDSA": A},
+        "alpn": {"h3": A},
+        "scheme": "ecdsa_secp256r1_sha256",
+        "certificates": (certificate_for("www.example.jp").chains[0].leaf,),
+        "retry": R,
+        "ticket_lifetime": 7200,
+        "early_data": R,
+        "certificate_asked": R,
+        "canary": A,
+        "handshakes": 18,
+    }
+    return QuicObservation(**(told | changes))
+
+
+def blank_quic() -> QuicObservation:
+    """HTTP/3 that is announced and silent."""
+    return QuicObservation(at=AT, service="https", port=443, announced=True, detail="timeout")
+
+
+def quic_look(seen: QuicObservation | None = None) -> Look:
+    """A look at an endpoint with HTTP/3, in which all is well unless said otherwise."""
+    told = {
+        "tls": tls_observation(),
+        "certificate": certificate_for("www.example.jp"),
+        "quic": seen or quic_observation(),
+    }
+    return Look(endpoint("www.example.jp", "192.0.2.3"), told)
+
+
 ADDRESS = "192.0.2.1"
 
 
@@ -558,7 +604,15 @@ def scan(*looks: Look, **changes: Any) -> Scan:
     told: dict[str, Any] = {
         "at": AT,
         "version": "0",
-        "looks": looks or (good_look(), names_look(), domain_look(), address_look(), turn_look()),
+        "looks": looks
+        or (
+            good_look(),
+            names_look(),
+            domain_look(),
+            address_look(),
+            turn_look(),
+            quic_look(),
+        ),
         "profile": DEFAULT_PROFILE,
         "checklists": ("vendor-138",),
         "subjects": tuple(SUBJECTS),

@@ -106,6 +106,9 @@ def test_what_is_as_it_should_be_fails_only_where_a_demonstration_must(run: Run)
         "http.origin-leg",
         "certificate.transparency",
         "certificate.stapling",
+        "quic.versions",
+        "quic.suites",
+        "quic.same-as-tcp",
     }
 
 

@@ -54,6 +54,7 @@ def blank(target: Look) -> Look:
         "certificate": observation(
             chains=(), trust_dates={}, clock_skew=None, key_shared_with=None
         ),
+        "quic": make.blank_quic(),
     }
     return Look(target.target, seen, (Missed("http", Reason.RESET),))
 
@@ -130,6 +131,7 @@ def test_the_good_observation_is_good() -> None:
         "vpn.ssl-vpn",
         "vpn.tunnels",
         "ike.aggressive-mode",
+        "tls.encrypt-then-mac",  # of the endpoint with HTTP/3
     ]
 
 
@@ -157,7 +159,7 @@ def test_what_was_missed_passes_nothing(name: str) -> None:
         {},
         tuple(Missed(s, Reason.TIMEOUT) for s in ("vpn", "ports", "ike")),
     )
-    endpoint = make.missed_look("tls", "certificate", "http")
+    endpoint = make.missed_look("tls", "certificate", "http", "quic")
     found = judged(make.scan(endpoint, domain, address), name)
     assert {f.verdict for f in found} == {Verdict.UNKNOWN}
 

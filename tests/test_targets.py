@@ -115,18 +115,11 @@ def test_refusals_are_one_line_with_a_remedy(text: str, why: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", ["quic"])
-def test_some_schemes_come_later(scheme: str) -> None:
-    with pytest.raises(TargetError, match="later version"):
-        parse(f"{scheme}://www.example.jp")
-
-
 def test_the_table_of_schemes() -> None:
     assert list(SERVICES) == DESIGN.split()
     for name, service in SERVICES.items():
         assert not (service.starttls and name.endswith("s") and name != "postgres")
-        if not service.later:
-            assert parse(f"{name}://localhost").port == service.port
+        assert parse(f"{name}://localhost").port == service.port
 
 
 @given(st.text(max_size=40) | st.text("a1.:[]/@-_ßＡ%。", max_size=20))

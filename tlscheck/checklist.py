@@ -24,6 +24,7 @@ SCOPES: Mapping[str, Scope] = {
     "certificate": Scope.ENDPOINT,
     "http": Scope.ENDPOINT,
     "turn": Scope.ENDPOINT,
+    "quic": Scope.ENDPOINT,
     "ports": Scope.ADDRESS,
     "vpn": Scope.ADDRESS,
     "ike": Scope.ADDRESS,
@@ -314,7 +315,11 @@ def _matter(
     own = [f for rule in part.rules for f in by_rule.get(rule, ()) if judge in f.profiles]
     found = _grouped(own, lambda finding: finding.target)
     judged = wanted | {f.rule for f in own}
-    needs = (*(rule for rule in part.rules if rule in judged), *part.subjects)
+    absent = {s for s in _MAYBE if not any(_has(look, s) for look in looks)}
+    needs = (
+        *(rule for rule in part.rules if rule in judged and _subject(rule) not in absent),
+        *part.subjects,
+    )
     settled = _served(f for f in own if f.verdict is not Verdict.UNKNOWN)
     open_needs = [need for need in needs if need not in settled]
     nowhere = tuple(next(_open_causes(need, own, found, looks)) for need in open_needs)
@@ -375,21 +380,25 @@ def _applies(need: str, look: Look) -> bool:
     looked at on addresses. Names are of several kinds, and each has its own subjects.
     """
     subject = _subject(need)
-    if SCOPES[subject] is Scope.NAME:
-        return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
-    if subject == "ike":  # it is asked where a gateway is declared, or at all addresses
-        return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
+    # IKE is asked where a gateway is declared, or at all addresses.
+    if SCOPES[subject] is Scope.NAME or subject == "ike":
+        return _has(look, subject)
     if look.target.target is not None:  # each kind of endpoint has subjects of its own
-        relay = look.target.target.service in _RELAYS
-        if (subject == "turn" and not relay) or (relay and subject == "http"):
+        own = _OWN.get(look.target.target.service)
+        if subject != own and (own or subject in _OWN.values()) and not _has(look, subject):
             return False
-        if relay and subject != "turn" and subject not in look.seen:
-            return subject in (_subject(m.kind) for m in look.missed)
     unresolved = any(m.reason is Reason.UNRESOLVED for m in look.missed)
     return unresolved or SCOPES[subject] is look.target.scope
 
 
-_RELAYS = ("turn", "turns", "dtls")
+_OWN = {"turn": "turn", "turns": "turn", "dtls": "turn", "quic": "quic"}
+"""The subject of services that are looked at in a way of their own."""
+_MAYBE = frozenset({"quic"})
+"""Subjects that are wanted only of targets that have them: pages need no HTTP/3."""
+
+
+def _has(look: Look, subject: str) -> bool:
+    return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
 
 
 def _absence(need: str, look: Look) -> str:

@@ -121,6 +121,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     CHILD = "child"
     CRYPTOGRAPHY = "cryptography"
+    EXTRA = "extra"
     CLIENT_CERTIFICATE = "client_certificate"
     NOT_APPLICABLE = "not_applicable"
     NOT_ASKED = "not_asked"

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlscheck import __version__, domains
+from tlscheck import __version__, datagrams, domains
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
@@ -27,14 +27,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ENDPOINT_SUBJECTS = ("tls", "certificate", "http")
-RELAY_SUBJECTS = ("turn",)
-RELAYS = ("turn", "turns", "dtls")
-"""Services that are looked at in another way than TLS servers; ``turns`` in both."""
 GATEWAY = "ike"
 """The service that is looked at by address alone."""
 DOMAIN_SUBJECTS = ("registration", "dns")
 ADDRESS_SUBJECTS = ("ports", "vpn", "ike")
-USUAL = (*ENDPOINT_SUBJECTS, *RELAY_SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
+USUAL = (*ENDPOINT_SUBJECTS, *datagrams.SUBJECTS, "addresses", *DOMAIN_SUBJECTS)
 """What is asked where nobody says otherwise."""
 SUBJECTS = (*USUAL, *ADDRESS_SUBJECTS)
 """What can be asked today."""
@@ -88,6 +85,8 @@ class Order:
     """How domains are looked at."""
     exposure: exposure.Order | None = None
     """How addresses are looked at; ``None``: as usual."""
+    unannounced: bool = False
+    """Whether QUIC is asked for beside pages that do not announce it, too."""
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -134,7 +133,8 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
 
 class _Course:
     """How far the looks have come, that at one address no kind disturbs another: first all TLS,
-    then the relays, which meet what they do not know with silence and resets, then the address.
+    then QUIC and the relays, which meet what they do not know with silence and resets, then the
+    address.
     """
 
     def __init__(self, places: Sequence[Place]) -> None:
@@ -142,17 +142,17 @@ class _Course:
         self.mail = asyncio.Event()
         """That the mail hosts were looked at, whose addresses nobody knew before."""
         self.tls = _Stage(places)
-        self.relays = _Stage(places)
+        self.datagrams = _Stage(places)
         self.seen: dict[Place, Look] = {}
         self._lanes: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lane(self, address: str) -> asyncio.Lock:
-        """For one relay at a time."""
+        """For one question over UDP at a time."""
         return self._lanes[address]
 
     async def endpoints(self, address: str) -> list[Look]:
         """The looks at the endpoints of *address*, once all of them are over."""
-        await self.relays.over(address)
+        await self.datagrams.over(address)
         return [look for place, look in self.seen.items() if place.address == address]
 
 
@@ -235,7 +235,7 @@ async def _named(
     if of_address or not set(order.subjects) - {*DOMAIN_SUBJECTS, *ADDRESS_SUBJECTS}:
         for each in found:
             course.tls.end(each)
-            course.relays.end(each)
+            course.datagrams.end(each)
         return []
     looks = await asyncio.gather(
         *(_whole(net, asked, place, order, course, gate, tell) for place in found)
@@ -255,19 +255,19 @@ async def _whole(
     gate: asyncio.Semaphore,
     tell: Tell,
 ) -> Look:
-    """All of one endpoint: its TLS, then what it is as a relay."""
+    """All of one endpoint: its TLS, then what is asked over UDP."""
     try:
         entry = await _endpoint(net, asked, place, order, course.places, gate, tell)
     finally:
         course.tls.end(place)
     try:
-        if place.service in RELAYS and "turn" in order.subjects:
+        for question in datagrams.questions(entry, place, order.subjects, order.unannounced):
             await course.tls.over(place.address)
             async with course.lane(place.address):
-                entry = await _with_relay(net, entry, place, tell)
+                entry = await _by_datagrams(net, entry, place, question, tell)
         course.seen[place] = entry
     finally:
-        course.relays.end(place)
+        course.datagrams.end(place)
     return entry
 
 
@@ -329,26 +329,21 @@ def _over_tls(place: Place) -> tuple[str, ...]:
     """What is looked at over TLS there."""
     if place.service == "turns":
         return ("tls", "certificate")
-    return () if place.service in RELAYS else ENDPOINT_SUBJECTS
+    return () if place.service in datagrams.ALONE else ENDPOINT_SUBJECTS
 
 
-async def _with_relay(net: Net, entry: Look, place: Place, tell: Tell) -> Look:
-    """*entry* with what the relay at *place* answers."""
-    from tlscheck.probes import dtls, turn  # what few looks need costs the others no time to load
-
-    tell(entry.target.id, "TURN", entry.connections)
-    probe = dtls.probe if place.service == "dtls" else turn.probe
+async def _by_datagrams(
+    net: Net, entry: Look, place: Place, question: datagrams.Question, tell: Tell
+) -> Look:
+    """*entry* with what one question over UDP gave."""
+    tell(entry.target.id, question.about, entry.connections)
     try:
-        found = await probe(
-            net, place.address, place.port, place.service, host=place.host, sni=place.sni
-        )
+        seen, missed = await question.ask(net)
     except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
         _log.exception("%s", entry.target.id)
-        found = Missed("turn", Reason.BUG, type(error).__name__)
+        seen, missed = {}, [Missed(question.subject, Reason.BUG, type(error).__name__)]
     tell(entry.target.id, "", net.spent(place))
-    if isinstance(found, Missed):
-        return replace(entry, missed=(*entry.missed, found))
-    return replace(entry, seen={**entry.seen, "turn": found})
+    return replace(entry, seen={**entry.seen, **seen}, missed=(*entry.missed, *missed))
 
 
 async def _look(
@@ -461,6 +456,8 @@ async def addresses(order: Order) -> dict[str, tuple[str, ...]]:
 
 _USUAL, _MOST, _CROSS = 45, 400, 570
 """Measured in ``bench/``: a strict server, one with every suite, and what --cross-check adds."""
+_HANDSHAKES = (20, 60)
+"""Of QUIC: of the tests' servers, and of one at which every answer is in doubt."""
 
 
 async def plan(order: Order) -> list[Cost]:
@@ -474,13 +471,14 @@ async def plan(order: Order) -> list[Cost]:
         if isinstance(found, NetError):
             costs.append(Cost(asked.id, trouble=found.reason))
             continue
-        extra = _CROSS if order.cross_check else 0
+        usual, most = (_USUAL, _MOST) if asked.spec.service != "quic" else _HANDSHAKES
+        extra = _CROSS if order.cross_check and asked.spec.service != "quic" else 0
         costs.extend(
             Cost(
                 endpoint_id(p.service, p.host, p.port, p.address),
                 source_towards(p),
-                _USUAL + extra,
-                _MOST + extra,
+                usual + extra,
+                most + extra,
             )
             for p in found
         )

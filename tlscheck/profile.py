@@ -370,6 +370,7 @@ def _vocabulary() -> Mapping[str, Mapping[str, frozenset[str]]]:
     hashes = frozenset(scheme.hash for scheme in registry.SCHEMES if scheme.hash)
     return {
         "tls.suites": {"allow": suites, "open": suites},
+        "quic.suites": {"allow": suites, "open": suites},
         "tls.suite-order": {"levels": suites},
         "tls.forbidden-suites": {
             "encryption": frozenset(suite.encryption for suite in registry.SUITES),

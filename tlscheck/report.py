@@ -33,6 +33,7 @@ from tlscheck.observations.dns import DnsObservation
 from tlscheck.observations.http import HttpObservation
 from tlscheck.observations.ike import IkeObservation
 from tlscheck.observations.ports import PortsObservation
+from tlscheck.observations.quic import QuicObservation
 from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.observations.turn import TurnObservation
@@ -53,6 +54,7 @@ SUBJECTS: Mapping[str, Any] = {
     "turn": TurnObservation,
     "vpn": VpnObservation,
     "ike": IkeObservation,
+    "quic": QuicObservation,
 }
 """What can be looked at, and as what it is kept."""
 

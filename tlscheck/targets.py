@@ -31,8 +31,6 @@ class Service:
     """The port where none is given."""
     starttls: bool = False
     """Whether it begins in clear and changes to TLS."""
-    later: bool = False
-    """Whether a later version is the first that looks at it."""
 
 
 SERVICES: Mapping[str, Service] = MappingProxyType(
@@ -58,7 +56,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
         "turns": Service(5349),
         "ike": Service(500),
         "dtls": Service(443),
-        "quic": Service(443, later=True),
+        "quic": Service(443),
     }
 )
 DEFAULT = "https"
@@ -161,7 +159,7 @@ def _suffixes() -> PublicSuffixList:
 def _service(scheme: str, text: str) -> str:
     service = SERVICES.get(scheme)
     if service is None:
-        known = [name for name, each in SERVICES.items() if not each.later]
+        known = tuple(SERVICES)
         near = difflib.get_close_matches(scheme, known, n=1)
         if scheme == "http":
             _refuse(
@@ -170,12 +168,6 @@ def _service(scheme: str, text: str) -> str:
         if instead := _INSTEAD.get(scheme) or (near and f"{near[0]}://"):
             _refuse(text, "has an unknown scheme; write {instead}", instead=instead)
         _refuse(text, "has an unknown scheme; write one of {known}", known=known)
-    if service.later:
-        _refuse(
-            text,
-            "cannot be looked at yet: {scheme} comes with a later version; leave it out",
-            scheme=scheme,
-        )
     return scheme
 
 

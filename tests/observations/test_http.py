@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tlscheck.model import Place, Reason
 from tlscheck.observations.http import (
+    Alternative,
     BrokenAnswer,
     Conversation,
     Cookie,
@@ -26,6 +27,7 @@ from tlscheck.observations.http import (
     clock_skew,
     direction,
     observation,
+    parse_alternatives,
     parse_cookie,
     parse_hsts,
     parse_policies,
@@ -535,3 +537,51 @@ def test_a_second_question_on_the_same_connection() -> None:
     )
     assert conversation.cut() is None
     assert conversation.receive(ANSWERS["chunked"]) is not None
+
+
+# --- Alt-Svc
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('h3=":443"; ma=86400', [("h3", "", 443)]),
+        ('h3=":443"; ma=86400, h3-29=":8443"', [("h3", "", 443), ("h3-29", "", 8443)]),
+        ('h2="alt.example:443" , h3="[2001:DB8::1]:50781"; persist=1',
+         [("h2", "alt.example", 443), ("h3", "2001:db8::1", 50781)]),
+        ('w%3Dx%3Ay="Clinic.example:1"', [("w=x:y", "clinic.example", 1)]),
+        ("clear", []),
+        ("", []),
+        ('h3=":0"', []),
+        ('h3=":99999"', []),
+        ('h3=":443', []),
+        ("h3=:443", []),
+        ('h3="443"', []),
+    ],
+)  # fmt: skip
+def test_alternatives(text: str, expected: list[tuple[str, str, int]]) -> None:
+    assert parse_alternatives([text]) == tuple(Alternative(*each) for each in expected)
+
+
+@given(st.lists(st.text(max_size=200), max_size=5))
+def test_alternatives_of_nonsense(fields: list[str]) -> None:
+    for each in parse_alternatives(fields):
+        assert 0 < each.port < 65536
+        assert f"{each.protocol}{each.host}".isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ('h3=":8443"', 8443),
+        ('h3="clinic.example:8443"', 8443),
+        ('h3-29=":1", h3=":2"', 2),
+        ('h3-29=":1"', 1),
+        ('h3="other.example:443"', None),
+        ('h2=":443"', None),
+        ("clear", None),
+    ],
+)
+def test_http3_is_looked_for_at_the_very_host_alone(text: str, port: int | None) -> None:
+    offer = seen("", ("alt-svc", text)).http3("clinic.example")
+    assert (offer.port if offer else None) == port

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     metavar="S,...",
     help=_(
         "Look at these subjects only: tls, certificate, http, registration, dns, ports, vpn, ike,"
-        " turn."
+        " turn, quic."
     ),
 )
 @click.option("-4", "family", flag_value=4, type=int, help=_("Look at IPv4 addresses only."))
@@ -139,13 +139,13 @@ def scan(
         lists = catalogs.names()
     for each in lists:
         catalogs.load(each)
+    with_addresses = exposure or bool(ports) or bool(settings.endpoints)
     order = pipeline.Order(
         targets=asked,
         profile=name,
         checklists=tuple(lists),
-        subjects=_subjects(
-            only, with_addresses=exposure or bool(ports) or bool(settings.endpoints)
-        ),
+        subjects=_subjects(only, with_addresses=with_addresses),
+        unannounced=with_addresses or bool(only),
         family=family or 0,
         sni=_server_name(sni) if sni else None,
         resolve=dict(_override(text) for text in resolve),

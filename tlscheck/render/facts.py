@@ -1,4 +1,4 @@
-"""What was seen of a target's TLS and certificates, for people: facts, no verdicts."""
+"""What was seen of a target's TLS, certificates and QUIC, for people: facts, no verdicts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tlscheck.model import Look, State
 from tlscheck.observations.certificate import Certificate, CertificateObservation, Chain, Trust
 from tlscheck.observations.tls import Chooser, Names, Order, TlsObservation
 from tlscheck.profile import Profile
+from tlscheck.render.quic import quic
 from tlscheck.render.view import with_detail
 from tlscheck.text import (
     _N,
@@ -85,6 +86,8 @@ class FactsView:
     lines: tuple[tuple[str, str], ...]
     """Further traits of the TLS, each with its name."""
     chains: tuple[ChainView, ...]
+    quic: tuple[tuple[str, str], ...] = ()
+    """The same of QUIC."""
 
 
 def facts(look: Look, profile: Profile, lang: str) -> FactsView:
@@ -96,6 +99,7 @@ def facts(look: Look, profile: Profile, lang: str) -> FactsView:
         chains=tuple(_chain(chain, lang) for chain in certificate.chains)
         if isinstance(certificate, CertificateObservation)
         else (),
+        quic=quic(look, lang),
     )
 
 

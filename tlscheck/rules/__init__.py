@@ -7,6 +7,7 @@ from tlscheck.rules import (
     http,
     ike,
     ports,
+    quic,
     registration,
     tls,
     turn,
@@ -25,5 +26,6 @@ RULES = collect(
     vpn,
     ike,
     turn,
+    quic,
 )
 """Every rule by id."""

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tlscheck.wire import quic
+
 _NAME = b"\x08tlscheck\x07invalid\x00"
 _STUN_COOKIE = bytes.fromhex("2112a442")
 
@@ -156,12 +158,9 @@ def _l2tp(token: bytes) -> Question:
 
 
 def _quic(token: bytes) -> Question:
-    """A long header of a version that nobody has (RFC 9000, section 6; RFC 8999)."""
-    head = b"\xc0\x1a\x2a\x3a\x4a\x08" + token[:8] + b"\x08" + token[8:16]
-    back = b"\x08" + token[8:16] + b"\x08" + token[:8]
-    return Question(
-        "quic", head.ljust(1200, b"\x00"), lambda d: d[1:5] == bytes(4) and d[5 : 5 + 18] == back
-    )
+    """A version that nobody has (RFC 9000, section 6)."""
+    asked = quic.Probe(quic.reserved(token[12:]), token[:8], token[8:16])
+    return Question("quic", asked.encode(), lambda d: asked.heard(d) is not None)
 
 
 def _plain(service: str) -> Callable[[bytes], Question]:

@@ -14,6 +14,7 @@ from tlscheck.observations.http.conversation import BrokenAnswer, Conversation, 
 from tlscheck.observations.http.fields import (
     certificate_refused,
     clock_skew,
+    parse_alternatives,
     parse_cookie,
     parse_hsts,
     parse_policies,
@@ -22,6 +23,7 @@ from tlscheck.observations.http.marks import marks
 from tlscheck.observations.http.page import Page
 from tlscheck.observations.http.seen import (
     SECURITY_HEADERS,
+    Alternative,
     Cookie,
     Delivery,
     Direction,
@@ -47,6 +49,7 @@ from tlscheck.observations.http.urls import (
 
 __all__ = [
     "SECURITY_HEADERS",
+    "Alternative",
     "BrokenAnswer",
     "Conversation",
     "Cookie",
@@ -67,6 +70,7 @@ __all__ = [
     "clock_skew",
     "direction",
     "observation",
+    "parse_alternatives",
     "parse_cookie",
     "parse_hsts",
     "parse_policies",
@@ -111,6 +115,9 @@ def observation(
         loads=page.loads(),
         banners=_banners(hops, page.generator),
         marks=marks(hop.response for hop in hops),
+        alternatives=parse_alternatives(
+            [value for hop in hops for value in hop.response.all("alt-svc")]
+        ),
         certificate_refused=certificate_refused(last),
         clock_skew=clock_skew(first, hops[0].received),
     )

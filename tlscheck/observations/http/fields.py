@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import unquote
 
 from tlscheck.observations.http.conversation import Response
-from tlscheck.observations.http.seen import Cookie, Delivery, Hsts, HstsFault, Policy
+from tlscheck.observations.http.seen import Alternative, Cookie, Delivery, Hsts, HstsFault, Policy
 from tlscheck.observations.http.urls import kept, safe_url
 
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -53,6 +54,21 @@ def _hsts_directives(text: str) -> tuple[dict[str, str | None], HstsFault | None
             return directives, None
         position = match.end()
     return directives, HstsFault.SYNTAX
+
+
+_ALTERNATIVE = re.compile(rf"""[ \t]*({_WORD})="([^"\\]*):(\d{{1,5}})"[ \t]*(?:;[^,]*)?""")
+_MOST_ALTERNATIVES = 32
+
+
+def parse_alternatives(fields: Sequence[str]) -> tuple[Alternative, ...]:
+    """Alt-Svc (RFC 7838, section 3): what is offered, in order; what cannot be read is left out."""
+    offered = []
+    for entry in ",".join(fields).split(",")[:_MOST_ALTERNATIVES]:
+        if found := _ALTERNATIVE.fullmatch(entry):
+            protocol, host, port = unquote(found[1]), found[2].strip("[]").lower(), int(found[3])
+            if 0 < port < 65536:
+                offered.append(Alternative(kept(protocol, 40), kept(host), port))
+    return tuple(dict.fromkeys(offered))
 
 
 def parse_cookie(field_value: str, received: datetime) -> Cookie:

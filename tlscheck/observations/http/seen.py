@@ -133,6 +133,17 @@ class Mark:
     product: str
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another place or protocol at which the same pages are offered (RFC 7838)."""
+
+    protocol: str
+    """By ALPN, ``h3`` for HTTP/3."""
+    host: str
+    """Empty: the very host that was asked."""
+    port: int
+
+
 # Content security policies are in `HttpObservation.policies`.
 SECURITY_HEADERS = frozenset(
     {
@@ -177,10 +188,18 @@ class HttpObservation(Observation):
     banners: Mapping[str, str] = field(default_factory=dict)
     """Fields that name software, by their names, of all answers; ``meta generator`` from HTML."""
     marks: tuple[Mark, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    """What the answers' Alt-Svc fields offer."""
     certificate_refused: bool = False
     """The answer says that a client certificate is missing or not liked."""
     clock_skew: int | None = None
     """Seconds that the server's clock is ahead of ours, by the Date field."""
+
+    def http3(self, host: str) -> Alternative | None:
+        """Where *host*, which was asked, says that it has HTTP/3, final or of a draft."""
+        own = (a for a in self.alternatives if a.host in ("", host))
+        found = sorted((a for a in own if a.protocol.startswith("h3")), key=lambda a: a.protocol)
+        return next(iter(found), None)
 
     @property
     def allowed(self) -> tuple[Load, ...]:
