@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlscheck.cli import options
+from tlscheck.cli import kept, options
 from tlscheck.cli.files import check, differ, read, write
 from tlscheck.cli.judge import render
 from tlscheck.cli.words import _
@@ -73,6 +73,9 @@ if TYPE_CHECKING:
 @click.option("--parallel", metavar="N", type=int, help=_("N ports at once."))
 @click.option("--tries", metavar="N", type=int, help=_("Ask silent ports N times."))
 @click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
+@click.option(
+    "--history", metavar="FILE", help=_("Keep the scan in FILE too, and say what changed.")
+)
 @options.judging
 @options.rendering
 def scan(
@@ -97,6 +100,7 @@ def scan(
     parallel: int | None,
     tries: int | None,
     save: str | None,
+    history: str | None,
     profile: str | None,
     checklists: tuple[str, ...],
     fail_on: str,
@@ -167,11 +171,12 @@ def scan(
     profiles.load(name)
     check(save)
     check(output)
-    differ(config, baseline, client_cert, client_key, ca_file, save, output)
+    differ(config, baseline, client_cert, client_key, ca_file, save, output, history)
     if plan:
         for line in asyncio.run(_plan(order)):
             click.echo(line)
         return
+    kept.begin(history)
     gc.freeze()
     gc.enable()
     # While the network is waited for, what renders is loaded.
@@ -182,6 +187,7 @@ def scan(
     if save:
         write(report.encode(made), save)
     write(render(made, form, to_terminal=output in (None, "-")), output)
+    kept.keep(history, made)
     sys.exit(judging.exit_code(made, fail_on))
 
 
