@@ -68,7 +68,11 @@ def between(past: Past, scan: Scan, said: Judged, after: Report) -> tuple[Change
         measured = tuple(_measure(past, scan, said))
         measured += tuple(_rejudged(past, after))
     looked = tuple(_looked(past, scan, after))
-    looked += tuple(findings.answers(past.known.answers, after.answers, looked, Origin.ENDPOINT))
+    looked += tuple(
+        findings.answers(
+            past.known.answers, after.answers, looked, Origin.ENDPOINT, past.rejudged.answers
+        )
+    )
     return (*measured, *looked)
 
 

@@ -151,10 +151,14 @@ def _ports(seen: PortsObservation) -> Iterator[tuple[Named, Members | str]]:
     """Where something accepts whatever is asked, no port is known."""
     if seen.answering_for_all:
         return
-    for transport, text in seen.asked.items():
+    for transport in sorted({*seen.asked, *(port.transport for port in seen.open())}):
         there = frozenset(port.number for port in seen.open(transport))
         unsure = seen.shut_out or seen.count(PortState.UNKNOWN, transport) > 0
-        absent = frozenset[int]() if unsure else frozenset(numbers(text)) - there
+        absent = (
+            frozenset[int]()
+            if unsure
+            else frozenset(numbers(seen.asked.get(transport, ""))) - there
+        )
         yield (
             ("ports.open", transport),
             Members(frozenset(map(str, there)), frozenset(map(str, absent))),

@@ -85,7 +85,7 @@ def differences(
         was, now = known(before[name]), after[name]
         if was.verdict is Verdict.UNKNOWN and now.verdict is Verdict.UNKNOWN:
             continue
-        if was.verdict is Verdict.UNKNOWN and not name[0]:
+        if was.verdict is Verdict.UNKNOWN:
             was = remembered.get(name[1:], was)
         fixed = origin(before[name], now) if origin else None
         for change in _finding(was, before[name], now, fixed):
@@ -157,9 +157,13 @@ def _of(finding: Finding, code: str) -> Sequence[Evidence]:
 
 
 def answers(
-    before: Iterable[ItemAnswer], after: Iterable[ItemAnswer], told: Sequence[Change], rest: Origin
+    before: Iterable[ItemAnswer],
+    after: Iterable[ItemAnswer],
+    told: Sequence[Change],
+    rest: Origin,
+    last: Iterable[ItemAnswer] = (),
 ) -> Iterator[Change]:
-    """How the overall answers differ.
+    """How the overall answers differ, but for those that were the same in the *last* scan.
 
     An answer differs for the reason for which its findings do, as *told*; where none of them does,
     for the *rest*.
@@ -167,9 +171,12 @@ def answers(
     origins = {(change.subject, change.target): change.kind for change in told}
     missed = {change.target: change.kind for change in told if change.code == "unseen"}
     old = {(a.checklist, a.item): a for a in before if a.target is None}
+    same = {(a.checklist, a.item, a.answer) for a in last if a.target is None}
     for now in after:
         was = old.get((now.checklist, now.item))
         if now.target is not None or was is None or was.answer is now.answer:
+            continue
+        if (now.checklist, now.item, now.answer) in same:
             continue
         places = [tuple(each.partition("@")[::2]) for each in now.findings]
         found = {origins[place] for place in places if place in origins}

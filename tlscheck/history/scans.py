@@ -303,5 +303,5 @@ def _sweep(db: sqlite3.Connection, store: Store) -> None:
 def _shrink(store: Store) -> None:
     """Give the room back to the disk, as far as nobody else is at work."""
     with troubles(store.path):
-        store.db.execute("PRAGMA incremental_vacuum").fetchall()
+        store.db.executescript("PRAGMA incremental_vacuum")  # execute() would free one page
         store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
