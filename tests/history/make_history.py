@@ -14,7 +14,9 @@ from tests.make_chain import AT
 from tlscheck import judge
 from tlscheck.history import scans, schema, store
 from tlscheck.model import Look, Missed, Reason, State
+from tlscheck.observations.tls import Chooser, Names, Order
 from tlscheck.report import encode
+from tlscheck.wire.registry import Version
 
 VERSION_1 = Path(__file__).with_name("version-1.db")
 
@@ -31,9 +33,20 @@ def night(number: int, *looks: Look) -> bytes:
 
 
 def old(host: str = "www.example.jp") -> Look:
-    """An endpoint that accepts TLS 1.0."""
-    versions = make.versions(TLS_1_0=State.ACCEPTED)
-    return make.good_look(host, tls=make.tls_observation(versions=versions))
+    """An endpoint that accepts TLS 1.0, with one suite of it."""
+    seen, version = make.tls_observation(), Version.TLS_1_0
+    suite = "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"
+    changed = replace(
+        seen,
+        versions=make.versions(TLS_1_0=State.ACCEPTED),
+        suites={**seen.suites, version: (suite,)},
+        groups={**seen.groups, version: ("x25519", "secp256r1")},
+        unknown={**seen.unknown, version: Names()},
+        refused={**seen.refused, version: make.rest(version, suite, "x25519", "secp256r1")},
+        encrypt_then_mac=State.ACCEPTED,
+        order={**seen.order, version: Order(Chooser.SINGLE, Chooser.SERVER)},
+    )
+    return make.good_look(host, tls=changed)
 
 
 def silent() -> Look:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tlscheck.cli import kept
+from tlscheck.cli import kept, options
 from tlscheck.cli.files import check, read, write
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import HistoryError
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from tlscheck.history.scans import Kept
 
 
-@click.group(help=_("The scans that were kept: list, compare, accept, export, forget."))
+@click.group(
+    help=_("The scans that were kept: list, compare, accept, export, forget."),
+    short_help=_("Show the scans that were kept, and what they tell over time."),
+)
+@options.language
 def history() -> None:
     """The history."""
 
@@ -171,8 +175,19 @@ def _trends(points: Sequence[Point]) -> Iterator[str]:
 
 
 @history.command("prune", help=_("Forget old scans, and give their room back."))
-@click.option("--keep-days", metavar="N", type=click.IntRange(1, 36500))
-@click.option("--keep", "keep_scans", metavar="N", type=click.IntRange(1, 100000))
+@click.option(
+    "--keep-days",
+    metavar="N",
+    type=click.IntRange(1, 36500),
+    help=_("Forget what is older than N days (default 400)."),
+)
+@click.option(
+    "--keep",
+    "keep_scans",
+    metavar="N",
+    type=click.IntRange(1, 100000),
+    help=_("Of each host keep the newest N however old they are (default 30)."),
+)
 @kept.place
 def prune(
     keep_days: int | None, keep_scans: int | None, path: str | None, config: str | None

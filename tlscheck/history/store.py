@@ -115,7 +115,9 @@ def troubles(path: Path) -> Iterator[None]:
 
 
 def _trouble(path: Path, words: str) -> HistoryError:
-    return HistoryError("{file}: {trouble}", file=path, trouble=Phrase("{detail}", detail=words))
+    return HistoryError(
+        "{file}: cannot be used: {trouble}", file=path, trouble=Phrase("{detail}", detail=words)
+    )
 
 
 def _make(path: Path, *, create: bool) -> None:
