@@ -4,14 +4,14 @@ differences told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from tlscheck import changes, report
 from tlscheck import judge as judging
-from tlscheck.changes import Change, Known, Past
+from tlscheck.changes import Change, Past
 from tlscheck.changes.findings import Place
-from tlscheck.changes.sight import filled, gaps
+from tlscheck.changes.sight import certain, filled, gaps
 from tlscheck.history import Store, looking_back, scans
 from tlscheck.model import Scan, Verdict
 from tlscheck.report import Judged, Report
@@ -27,15 +27,6 @@ class Read:
     said: Judged
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What a history knows of the time before a scan."""
-
-    scans: tuple[Scan, ...] = ()
-    """Those that saw what it missed, the newest first."""
-    wants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
 def read(data: bytes, name: str) -> Read:
     """The scan file *data*. ScanFileError."""
     return Read(report.decode(data, name), report.judged(data, name))
@@ -43,8 +34,9 @@ def read(data: bytes, name: str) -> Read:
 
 def files(before: Read, after: Read) -> tuple[Change, ...]:
     """What changed between two files. ProfileError, ChecklistError."""
-    now = _today(after.scan)
-    return changes.between(_past(before, now), after.scan, after.said, now)
+    now = judging.judge(after.scan)
+    past = _past(before, now, _certain(before.scan))
+    return changes.between(past, after.scan, after.said, now)
 
 
 def kept(store: Store, before: int, after: int) -> tuple[Change, ...]:
@@ -81,39 +73,47 @@ def _latest(store: Store, after: Read) -> tuple[int, tuple[Change, ...]] | None:
 
 
 def _changes(store: Store, before: int, after: Read) -> tuple[Change, ...]:
-    was = _kept(store, before)
-    older = looking_back.last_seen(store, gaps(was.scan), was.scan.at)
-    earlier = Earlier(
-        tuple(_kept(store, number).scan for number in older),
-        looking_back.wants(store, was.said.profiles),
+    was, now = _kept(store, before), judging.judge(after.scan)
+    past = _past(was, now, _whole(store, was.scan))
+    past = replace(
+        past,
+        wants=looking_back.wants(store, was.said.profiles),
+        remembered=looking_back.remembered(store, _unknown(past.known), was.scan.at),
     )
-    now = _today(after.scan)
-    past = _past(was, now, earlier)
-    unknown = _unknown(past.known)
-    remembered = looking_back.remembered(store, unknown, was.scan.at)
-    return changes.between(_with(past, remembered), after.scan, after.said, now)
+    return changes.between(past, after.scan, after.said, now)
 
 
 def _kept(store: Store, number: int) -> Read:
     return read(scans.document(store, number), f"{store.path}, {number}")
 
 
-def _today(scan: Scan) -> Report:
-    return judging.judge(scan)
-
-
-def _past(before: Read, now: Report, earlier: Earlier | None = None) -> Past:
-    """*before* by the measure of *now*."""
-    earlier = earlier or Earlier()
+def _past(before: Read, now: Report, whole: Scan) -> Past:
+    """*before*, and as *whole* as it is known, by the measure of *now*."""
     measure = now.scan.profile, now.scan.checklists
     rejudged = judging.judge(before.scan, *measure)
-    whole = filled(before.scan, earlier.scans)
-    known = rejudged if not earlier.scans else judging.judge(whole, *measure)
-    return Past(before.scan, before.said, rejudged, known, earlier.wants)
+    known = rejudged if whole is before.scan else judging.judge(whole, *measure)
+    return Past(before.scan, before.said, rejudged, known)
 
 
-def _with(past: Past, remembered: Mapping[Place, Known]) -> Past:
-    return Past(past.scan, past.said, past.rejudged, past.known, past.wants, remembered)
+def _certain(scan: Scan) -> Scan:
+    intercepted = judging.intercepted(scan.looks)
+    return certain(scan, intercepted) if intercepted else scan
+
+
+def _whole(store: Store, scan: Scan) -> Scan:
+    """*scan* with what it missed as earlier ones saw it."""
+    whole, at = _certain(scan), scan.at
+    for _ in range(_NIGHTS):
+        older = looking_back.last_seen(store, gaps(whole), at)
+        if not older:
+            break
+        one = _certain(_kept(store, older[0]).scan)
+        whole, at = filled(whole, [one]), one.at
+    return whole
+
+
+_NIGHTS = 30
+"""So many earlier scans are read at the most."""
 
 
 def _unknown(report: Report) -> Iterable[Place]:

@@ -165,6 +165,7 @@ def test_the_usual_place(
 MISTAKES = [
     (("history", "list"), "there is no history"),
     (("history", "show", "9"), "there is no scan 9"),
+    (("history", "show", "9" * 30), "there is no scan 999"),
     (("history", "export", "9"), "there is no scan 9"),
     (("diff", "1", "9"), "there is no scan 9"),
     (("diff", "1", "nowhere.json"), "nowhere.json: cannot be read"),

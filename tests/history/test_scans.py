@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tlscheck import changes, compare
 from tlscheck.errors import HistoryError, ScanFileError
 from tlscheck.history import accepting, looking_back, outbox, pieces, scans
 from tlscheck.history.store import Store, opened
-from tlscheck.model import Verdict
+from tlscheck.model import State, Verdict
 
 P, F, N = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 HOST = make.endpoint().id
@@ -142,6 +143,39 @@ def test_a_night_without_network_hides_no_change(store: Store) -> None:
     assert ("network", "tls", "seen-again") in found
     quiet = compare.latest(store, night(3, silent()), "")
     assert quiet == (3, ())
+
+
+def intercepted(number: int) -> bytes:
+    """A night in which one key stands for three unrelated names."""
+    trust = {"mozilla": replace(make.GOOD.trust["mozilla"], state=State.REFUSED)}
+    return night(
+        number,
+        *(
+            make.good_look(
+                host,
+                certificate=make.certificate_for(host, key="same", trust=trust, ca_file=None),
+            )
+            for host in THREE
+        ),
+    )
+
+
+THREE = ("www.example.jp", "b.example.net", "c.example.org")
+
+
+def test_nights_of_interception_hide_no_change_either(store: Store) -> None:
+    good = [make.good_look(host) for host in THREE]
+    kept(store, night(0, *good), intercepted(1), intercepted(2))
+    first = compare.since_last(store, 2)
+    assert first
+    assert {c.kind for c in first[1]} == {"network"}
+    assert compare.since_last(store, 3) == (2, ())
+    since = compare.latest(store, night(3, old(), *good[1:]), "")
+    assert since
+    found = {(str(c.kind), c.subject, c.code) for c in since[1]}
+    assert ("endpoint", "tls.versions", "added") in found
+    assert ("network", "certificate", "seen-again") in found
+    assert "new-key" not in {c.code for c in since[1]}
 
 
 def test_the_last_known_verdict(store: Store) -> None:

@@ -181,6 +181,23 @@ def _lost(target: str, missed: Missed) -> Change:
     )
 
 
+def certain(scan: Scan, intercepted: Set[str]) -> Scan:
+    """*scan* without what was seen of the TLS of *intercepted* targets: it is somebody else's."""
+
+    def cut(look: Look) -> Look:
+        lost = look.seen.keys() & {"tls", "certificate"}
+        return replace(
+            look,
+            seen={kind: it for kind, it in look.seen.items() if kind not in lost},
+            missed=(*look.missed, *(Missed(s, Reason.INTERCEPTED) for s in sorted(lost))),
+        )
+
+    return replace(
+        scan,
+        looks=tuple(cut(it) if it.target.id in intercepted else it for it in scan.looks),
+    )
+
+
 def filled(scan: Scan, older: Iterable[Scan]) -> Scan:
     """*scan* with what it missed taken from *older* ones, the newest first.
 

@@ -194,8 +194,13 @@ def kept(store: Store) -> tuple[Kept, ...]:
 
 def one(store: Store, number: int) -> Kept:
     """The scan with that id. HistoryError."""
-    with store.reading() as db:
-        row = db.execute(f"SELECT {_COLUMNS} FROM scan WHERE id = ?", (number,)).fetchone()  # noqa: S608
+    row = None
+    if 0 < number < 2**63:  # what SQLite can count
+        with store.reading() as db:
+            row = db.execute(
+                f"SELECT {_COLUMNS} FROM scan WHERE id = ?",  # noqa: S608 - names of ours
+                (number,),
+            ).fetchone()
     if row is None:
         raise HistoryError(
             "{file}: there is no scan {number}; `tlscheck history list` lists them",
