@@ -76,6 +76,11 @@ def test_a_byte_order_mark_is_no_mistake(file: Path) -> None:
     [
         ('profil = "x"', ": unknown key profil; did you mean profile?"),
         ("[budget]\nconnect = 1", ": unknown key budget; did you mean budgets?"),
+        ("[history]\nkeepdays = 1", ": unknown key history.keepdays; did you mean keep_days?"),
+        (
+            "[history]\nkeep = 0",
+            ", key history.keep: must be greater than or equal to 1, not 0; write keep = 30",
+        ),
         ("[budgets]\nconect = 1", ": unknown key budgets.conect; did you mean connect?"),
         ("connect = 1", ": unknown key connect; write it in [budgets]"),
         ('[budgets]\nprofile = "x"', ": unknown key budgets.profile; write it above all tables"),

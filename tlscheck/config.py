@@ -118,6 +118,18 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """Where scans are kept, and for how long."""
+
+    path: str = ""
+    """The file; empty: one in the user's own folder for such things."""
+    keep_days: Annotated[int, Field(ge=1, le=36500)] = 400
+    """Days after which a scan is forgotten."""
+    keep: Annotated[int, Field(ge=1, le=100000)] = 30
+    """Of each host so many scans stay, however old they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the file says, with defaults for what it leaves out. A field is a key."""
 
@@ -133,6 +145,7 @@ class Settings:
     endpoints: dict[_Name, Endpoint] = field(default_factory=dict)
     """By host or address: ``[endpoints."clinic.example.jp"]``."""
     exposure: Exposure = Exposure()
+    history: History = History()
 
 
 def load(path: Path) -> Settings:
@@ -217,6 +230,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
         ("targets", Listed),
         ("network", Network),
         ("domain.*", Domain),
+        ("history", History),
     )
 }
 """The keys of each table."""
@@ -236,6 +250,10 @@ _EXAMPLES = {
     "network.trust_anchors": 'trust_anchors = ["20326 8 2 E06D44B8…"]',
     "network.whois": 'whois = {jp = "192.0.2.43:43"}',
     "network.rdap": 'rdap = {com = "https://rdap.example/"}',
+    "history": "[history]",
+    "history.path": 'path = "/var/lib/tlscheck/history.db"',
+    "history.keep_days": "keep_days = 400",
+    "history.keep": "keep = 30",
     "domain": '[domain."clinic.example.jp"]',
     "domain.*.holder": 'holder = ["Example Clinic"]',
     "domain.*.registrar": 'registrar = ["Example Registrar"]',

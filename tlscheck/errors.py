@@ -46,3 +46,7 @@ class ScanFileError(TlscheckError):
 
 class OutputError(TlscheckError):
     """An output file that cannot be written."""
+
+
+class HistoryError(TlscheckError):
+    """A history that cannot be read or written."""

@@ -60,6 +60,8 @@ class Setting:
     open: tuple[OpenBlock, ...]
     origin: str
     """The profile, of those that this one extends, that states the table."""
+    digest: str = ""
+    """SHA-256 of the effective table: two settings with one digest want the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +299,7 @@ def _merge(
         effective[rule] = (below[0] | table, below[1])
 
 
-def _digest(tables: Mapping[str, Table]) -> str:
+def _digest(tables: Mapping[str, Any]) -> str:
     canonical = json.dumps(tables, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -335,7 +337,9 @@ def _setting(name: str, table: Table, origin: _Document) -> Setting:
             options=sorted(options),
         )
     want = _want(rule, options, frame.open, where) if rule.wants else None
-    return Setting(rule, want, frame.severity, frame.basis, frame.open, origin.head.id)
+    return Setting(
+        rule, want, frame.severity, frame.basis, frame.open, origin.head.id, _digest(table)
+    )
 
 
 def _want(rule: Rule[Any], options: Table, blocks: tuple[OpenBlock, ...], where: Phrase) -> object:

@@ -109,8 +109,60 @@ def encode(report: Report) -> bytes:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a scan file says of the scan, and by which measure."""
+
+    profiles: Mapping[str, str]
+    """The digest of each profile by its id, the run's own first."""
+    findings: tuple[Finding, ...]
+    answers: tuple[ItemAnswer, ...]
+
+
+def judged(data: bytes, name: str) -> Judged:
+    """The findings and answers in a scan file, as they were made then. ScanFileError."""
+    document = _document(data, name)
+    try:
+        profiles = {each["id"]: each["sha256"] for each in document["profiles"]}
+        return Judged(
+            _adapter(dict[str, str]).validate_python(profiles),
+            _adapter(tuple[Finding, ...]).validate_python(document["findings"]),
+            _adapter(tuple[ItemAnswer, ...]).validate_python(document["answers"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ScanFileError(
+            "{file}: {key} is missing; scan again", file=name, key=str(error)
+        ) from None
+    except ValidationError as error:
+        raise _unfit(error, name) from None
+
+
 def decode(data: bytes, name: str) -> Scan:
     """The scan in a scan file; its findings and answers are left aside. ScanFileError."""
+    document = _document(data, name)
+    try:
+        own = {key: document[key] for key in Scan.__dataclass_fields__ if key != "looks"}
+        looks = [
+            _unlook(entry) for entry in _adapter(list[_Entry]).validate_python(_entries(document))
+        ]
+        scan: Scan = _adapter(Scan).validate_python({**own, "looks": ()})
+    except KeyError as error:
+        raise ScanFileError(
+            "{file}: {key} is missing; scan again", file=name, key=str(error)
+        ) from None
+    except ValidationError as error:
+        raise _unfit(error, name) from None
+    except _BrokenError as error:
+        raise ScanFileError(
+            "{file}: there is no subject {subject}; scan again", file=name, subject=error.subject
+        ) from None
+    scan = replace(scan, looks=tuple(looks))
+    if _naive(scan):
+        raise ScanFileError("{file}: a time has no zone; scan again", file=name)
+    return scan
+
+
+def _document(data: bytes, name: str) -> dict[str, Any]:
     try:
         document = json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -124,30 +176,15 @@ def decode(data: bytes, name: str) -> Scan:
             file=name,
             format=FORMAT,
         )
-    try:
-        own = {key: document[key] for key in Scan.__dataclass_fields__ if key != "looks"}
-        looks = [
-            _unlook(entry) for entry in _adapter(list[_Entry]).validate_python(_entries(document))
-        ]
-        scan: Scan = _adapter(Scan).validate_python({**own, "looks": ()})
-    except KeyError as error:
-        raise ScanFileError(
-            "{file}: {key} is missing; scan again", file=name, key=str(error)
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ScanFileError(
-            "{file}: {where}: {wanted}; scan again", file=name, where=where, wanted=minded(first)
-        ) from None
-    except _BrokenError as error:
-        raise ScanFileError(
-            "{file}: there is no subject {subject}; scan again", file=name, subject=error.subject
-        ) from None
-    scan = replace(scan, looks=tuple(looks))
-    if _naive(scan):
-        raise ScanFileError("{file}: a time has no zone; scan again", file=name)
-    return scan
+    return document
+
+
+def _unfit(error: ValidationError, name: str) -> ScanFileError:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return ScanFileError(
+        "{file}: {where}: {wanted}; scan again", file=name, where=where, wanted=minded(first)
+    )
 
 
 class _BrokenError(Exception):

@@ -326,6 +326,34 @@ SUBJECTS = {
     "tls.deep": _N("Deep checks of TLS"),
     "tls.cross_check": _N("Second opinion on TLS"),
 }
+ORIGINS = {
+    "endpoint": _N("The endpoint changed"),
+    "profile": _N("What is wanted or asked for changed"),
+    "tlscheck": _N("tlscheck changed"),
+    "network": _N("Not seen as well as before, or seen again (the network)"),
+}
+FACTS = {
+    "tls.versions": _N("TLS versions"),
+    "tls.suites": _N("cipher suites"),
+    "tls.groups": _N("groups"),
+    "tls.client-certificate": _N("client certificate"),
+    "http.hsts": _N("HSTS policy"),
+    "ports.open": _N("open ports"),
+    "vpn.products": _N("SSL-VPN products"),
+    "ike.versions": _N("IKE versions"),
+    "dns.name-servers": _N("name servers"),
+    "dns.ds": _N("DS records"),
+    "dns.mail-hosts": _N("mail hosts (MX)"),
+    "registration.registered": _N("registration"),
+    "registration.registrar": _N("registrar"),
+    "registration.expires": _N("end of the registration"),
+    "registration.holder": _N("registrant"),
+    "registration.statuses": _N("status of the registration"),
+    "registration.locks": _N("locks of the registration"),
+    "registration.name-servers": _N("name servers at the registry"),
+    "registration.ds": _N("DS records at the registry"),
+}
+"""What two scans are compared by, beside verdicts."""
 LOCKS = {
     "transfer": _N("a lock of transfers"),
     "delete": _N("a lock of deletion"),
@@ -454,6 +482,10 @@ _TELLING: Mapping[str, Mapping[str, str]] = {
     "cause": CAUSES,
     "matter": MATTERS,
     "lock": LOCKS,
+    "verdict_before": VERDICTS,
+    "answer_before": ANSWERS,
+    "looked": SUBJECTS,
+    "fact": FACTS,
     "detail": {},
     "why": {},
     "objection": {},

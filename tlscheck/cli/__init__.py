@@ -21,6 +21,8 @@ from tlscheck.text import told
 COMMANDS = {
     "scan": "scan",
     "judge": "judge",
+    "diff": "diff",
+    "history": "history",
     "demo": "demo",
     "rules": "rules",
     "explain": "rules",

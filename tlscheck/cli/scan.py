@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tlscheck.cli import options
+from tlscheck.cli import kept, options
 from tlscheck.cli.files import check, differ, read, write
 from tlscheck.cli.judge import render
 from tlscheck.cli.words import _
@@ -84,6 +84,9 @@ if TYPE_CHECKING:
     ),
 )
 @click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
+@click.option(
+    "--history", metavar="FILE", help=_("Keep the scan in FILE too, and say what changed.")
+)
 @options.judging
 @options.rendering
 def scan(
@@ -110,6 +113,7 @@ def scan(
     thorough: bool,
     aggressive: bool,
     save: str | None,
+    history: str | None,
     profile: str | None,
     checklists: tuple[str, ...],
     fail_on: str,
@@ -185,11 +189,12 @@ def scan(
     profiles.load(name)
     check(save)
     check(output)
-    differ(config, baseline, client_cert, client_key, ca_file, save, output)
+    differ(config, baseline, client_cert, client_key, ca_file, save, output, history)
     if plan:
         for line in asyncio.run(_plan(order)):
             click.echo(line)
         return
+    kept.begin(history)
     gc.freeze()
     gc.enable()
     # While the network is waited for, what renders is loaded.
@@ -200,6 +205,7 @@ def scan(
     if save:
         write(report.encode(made), save)
     write(render(made, form, to_terminal=output in (None, "-")), output)
+    kept.keep(history, made)
     sys.exit(judging.exit_code(made, fail_on))
 
 

@@ -1,0 +1,496 @@
+"""What changed between two scans, and whose doing it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests import make
+from tests.make_chain import AT, LEAF
+from tlscheck import changes, judge
+from tlscheck.changes import Change, Direction, Known, Origin, Past, sight
+from tlscheck.model import (
+    Evidence,
+    Kind,
+    Look,
+    Missed,
+    Reason,
+    Scan,
+    Severity,
+    State,
+    Target,
+    Verdict,
+)
+from tlscheck.observations import ports
+from tlscheck.observations.http import Hsts
+from tlscheck.observations.ports import PortState
+from tlscheck.observations.tls import TlsObservation
+from tlscheck.render.changes import text
+from tlscheck.report import Judged, Report
+from tlscheck.wire.registry import Version
+
+A, R, U = State.ACCEPTED, State.REFUSED, State.UNKNOWN
+P, F, N = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
+V12 = Version.TLS_1_2
+HOST = make.endpoint().id
+
+
+def said(report: Report) -> Judged:
+    """What the file of *report* says."""
+    digests = {profile.id: profile.digest for profile in report.profiles}
+    return Judged(digests, report.findings, report.answers)
+
+
+def between(before: Scan, after: Scan, *older: Scan, **known: Any) -> tuple[Change, ...]:
+    was, now = judge.judge(before), judge.judge(after)
+    whole = judge.judge(sight.filled(before, older)) if older else was
+    past = Past(before, known.pop("said", said(was)), was, whole, **known)
+    return changes.between(past, after, said(now), now)
+
+
+def one(*looks: Look, **changed: Any) -> Scan:
+    return make.scan(*looks, **changed)
+
+
+def later(scan: Scan, days: float = 1) -> Scan:
+    """The same scan some days later."""
+    looks = tuple(
+        replace(
+            look,
+            seen={k: replace(seen, at=seen.at + timedelta(days)) for k, seen in look.seen.items()},
+        )
+        for look in scan.looks
+    )
+    return replace(scan, at=scan.at + timedelta(days), looks=looks)
+
+
+def told(found: tuple[Change, ...], *, answers: bool = False) -> set[tuple[str, str, str]]:
+    """Kind, subject and code of each."""
+    return {(c.kind.value, c.subject, c.code) for c in found if answers or c.code != "answer"}
+
+
+def tls(**changed: Any) -> Look:
+    return make.good_look(tls=make.tls_observation(**changed))
+
+
+def old_version(state: State) -> TlsObservation:
+    return make.tls_observation(versions=make.versions(TLS_1_0=state))
+
+
+def test_the_next_day_nothing_changed() -> None:
+    assert between(one(), later(one())) == ()
+
+
+def test_a_version_that_is_accepted_now_is_the_endpoints_doing() -> None:
+    found = between(one(tls()), one(make.good_look(tls=old_version(A))))
+    assert ("endpoint", "tls.versions", "added") in told(found)
+    failed = [c for c in found if c.values.get("verdict") == "fail"]
+    assert {c.subject for c in failed} >= {"tls.versions", "tls.deprecated-versions"}
+    assert {(c.kind, c.direction) for c in failed} == {(Origin.ENDPOINT, Direction.WORSE)}
+    assert all(c.evidence for c in failed)
+
+
+def test_and_the_way_back_is_for_the_better() -> None:
+    found = between(one(make.good_look(tls=old_version(A))), one(tls()))
+    assert ("endpoint", "tls.versions", "removed") in told(found)
+    assert {c.direction for c in found} == {Direction.BETTER, Direction.NEUTRAL}
+
+
+def test_what_is_not_known_any_more_is_not_told_as_gone() -> None:
+    found = between(
+        one(make.good_look(tls=old_version(A))), one(make.good_look(tls=old_version(U)))
+    )
+    assert "removed" not in {c.code for c in found}
+    assert {c.kind for c in found} <= {Origin.NETWORK}
+
+
+def test_what_was_not_known_before_is_told_as_that() -> None:
+    found = between(
+        one(make.good_look(tls=old_version(U))), one(make.good_look(tls=old_version(A)))
+    )
+    assert ("endpoint", "tls.versions", "first") in told(found)
+    assert "added" not in {c.code for c in found}
+
+
+def hsts(seconds: int) -> Look:
+    field = Hsts(seconds, text=f"max-age={seconds}")
+    return make.good_look(http=make.http_observation(hsts=field))
+
+
+def test_a_finding_is_known_by_its_code_and_not_by_its_sentence() -> None:
+    assert [f.verdict for f in judge.judge(one(hsts(60))).own() if f.rule == "http.hsts"] == [F]
+    assert told(between(one(hsts(60)), one(hsts(120)))) == {("endpoint", "http.hsts", "changed")}
+
+
+REASONS = {
+    Reason.TIMEOUT: Origin.NETWORK,
+    Reason.BANNED: Origin.NETWORK,
+    Reason.UNREACHABLE: Origin.NETWORK,
+    Reason.CONNECTION_REFUSED: Origin.ENDPOINT,
+    Reason.NOT_TLS: Origin.ENDPOINT,
+    Reason.CHILD: Origin.TLSCHECK,
+    Reason.BUG: Origin.TLSCHECK,
+}
+
+
+def missed(reason: Reason, *subjects: str) -> Look:
+    look = make.good_look()
+    gone = subjects or tuple(look.seen)
+    return replace(
+        look,
+        seen={k: v for k, v in look.seen.items() if k not in gone},
+        missed=tuple(Missed(subject, reason) for subject in gone),
+    )
+
+
+@pytest.mark.parametrize(("reason", "kind"), REASONS.items())
+def test_what_could_not_be_seen_is_told_once_a_subject(reason: Reason, kind: Origin) -> None:
+    found = between(one(make.good_look()), one(missed(reason)))
+    assert told(found) == {(kind.value, s, "unseen") for s in ("tls", "certificate", "http")}
+    assert {c.kind for c in found} == {kind}
+    again = between(one(missed(reason)), one(make.good_look()))
+    assert {c.code for c in again} - {"answer"} == {"seen-again"}
+
+
+def test_a_night_without_network_hides_no_change() -> None:
+    first, night = one(tls()), one(missed(Reason.TIMEOUT))
+    third = one(make.good_look(tls=old_version(A)))
+    assert ("endpoint", "tls.versions", "added") not in told(between(night, third))
+    found = between(night, third, first)
+    assert ("endpoint", "tls.versions", "added") in told(found)
+    assert ("network", "tls", "seen-again") in told(found)
+    assert [c for c in found if c.direction is Direction.WORSE and c.kind is Origin.ENDPOINT]
+
+
+def test_after_such_a_night_what_is_as_before_is_no_change_of_the_endpoint() -> None:
+    first = one(make.good_look(tls=old_version(A)))
+    found = between(one(missed(Reason.TIMEOUT)), first, first)
+    assert {c.kind for c in found if c.code != "answer"} == {Origin.NETWORK}
+
+
+def test_the_second_night_without_network_is_not_told_again() -> None:
+    night = one(missed(Reason.TIMEOUT))
+    assert between(night, later(night), one(make.good_look())) == ()
+
+
+def test_that_nothing_listens_any_more_is_told_after_a_timeout_too() -> None:
+    found = between(
+        one(missed(Reason.TIMEOUT)), one(missed(Reason.CONNECTION_REFUSED)), one(make.good_look())
+    )
+    assert ("endpoint", "tls", "unseen") in told(found)
+
+
+def test_unknown_is_compared_with_the_last_known_verdict() -> None:
+    night, third = one(make.good_look(tls=old_version(U))), one(make.good_look(tls=old_version(A)))
+    (code,) = {c.code for c in between(night, third) if c.subject == "tls.versions" and c.evidence}
+    before = {("tls.versions", HOST): Known(Verdict.FAIL, frozenset({code}))}
+    found = between(night, third, remembered=before)
+    assert not [c for c in found if c.subject == "tls.versions" and c.evidence]
+    passed = {("tls.versions", HOST): Known(Verdict.PASS, frozenset())}
+    (change,) = [
+        c
+        for c in between(night, third, remembered=passed)
+        if c.subject == "tls.versions" and c.evidence
+    ]
+    assert (change.values["verdict_before"], change.values["verdict"]) == ("pass", "fail")
+    assert change.direction is Direction.WORSE
+
+
+def test_interception_is_the_networks_and_hides_the_certificates() -> None:
+    hosts = ("a.example", "b.example.net", "c.example.org")
+    before = one(*(make.good_look(host) for host in hosts))
+    trap = {
+        "trust": {"mozilla": replace(make.GOOD.trust["mozilla"], state=R)},
+        "ca_file": None,
+    }
+    after = one(
+        *(
+            make.good_look(host, certificate=make.certificate_for(host, key="same", **trap))
+            for host in hosts
+        )
+    )
+    found = between(before, after)
+    assert {c.kind for c in found if c.code != "answer"} == {Origin.NETWORK}
+    assert ("network", "certificate", "unseen") in told(found)
+
+
+# ---- the measure -----------------------------------------------------------------------------
+
+
+def recorded(scan: Scan, rule: str, **changed: Any) -> Judged:
+    """What was said of *scan*, with another finding of *rule*."""
+    report = judge.judge(scan)
+    findings = tuple(replace(f, **changed) if f.rule == rule else f for f in report.findings)
+    return replace(said(report), findings=findings)
+
+
+FAILED: dict[str, Any] = {
+    "verdict": Verdict.FAIL,
+    "evidence": (Evidence("gone", "it is bad", kind=Kind.PROBLEM),),
+}
+
+
+def test_another_version_that_says_something_else_of_the_same_scan_is_tlschecks_doing() -> None:
+    old = one(tls(), version="0.0.1")
+    found = between(old, one(tls()), said=recorded(old, "tls.suites", **FAILED))
+    assert told(found) == {("tlscheck", "version", "changed"), ("tlscheck", "tls.suites", "gone")}
+    assert not [c for c in found if c.kind is Origin.ENDPOINT]
+
+
+def test_the_same_version_and_measure_needs_no_look_at_what_was_said() -> None:
+    old = one(tls())
+    assert between(old, one(tls()), said=recorded(old, "tls.suites", **FAILED)) == ()
+
+
+def test_another_profile_is_the_profiles_doing() -> None:
+    old = one(tls())
+    was = recorded(old, "tls.suites", **FAILED)
+    was = replace(was, profiles=dict.fromkeys(was.profiles, "0" * 64))
+    found = between(old, one(tls()), said=was)
+    assert ("profile", "tls.suites", "gone") in told(found)
+    assert ("profile", "profile", "changed") in told(found)
+    assert {c.kind for c in found} == {Origin.PROFILE}
+
+
+def test_a_profile_that_wants_the_same_of_a_rule_is_not_behind_its_verdict() -> None:
+    old = one(tls(), version="0.0.1")
+    was = recorded(old, "tls.suites", **FAILED)
+    was = replace(was, profiles=dict.fromkeys(was.profiles, "0" * 64))
+    wants = {
+        p.id: {rule: setting.digest for rule, setting in p.settings.items()}
+        for p in judge.judge(old).profiles
+    }
+    assert ("tlscheck", "tls.suites", "gone") in told(
+        between(old, one(tls()), said=was, wants=wants)
+    )
+    other = {name: each | {"tls.suites": "0"} for name, each in wants.items()}
+    assert ("profile", "tls.suites", "gone") in told(
+        between(old, one(tls()), said=was, wants=other)
+    )
+
+
+def test_profile_and_endpoint_are_kept_apart() -> None:
+    old = one(tls())
+    was = recorded(old, "http.hsts", **FAILED)
+    was = replace(was, profiles=dict.fromkeys(was.profiles, "0" * 64))
+    found = between(old, one(make.good_look(tls=old_version(A))), said=was)
+    kinds = {c.subject: c.kind for c in found if c.code != "answer"}
+    assert kinds["http.hsts"] is Origin.PROFILE
+    assert kinds["tls.versions"] is Origin.ENDPOINT
+
+
+def test_another_own_profile_is_told() -> None:
+    found = between(one(tls(), profile="ipa-high-3.0.1"), one(tls()))
+    assert ("profile", "profile", "own") in told(found)
+    assert {c.kind for c in found} == {Origin.PROFILE}
+
+
+def test_an_answer_has_the_kind_of_its_findings() -> None:
+    found = between(one(tls()), one(make.good_look(tls=old_version(A))))
+    (answer,) = [c for c in found if c.subject == "vendor-138/42"]
+    assert (answer.kind, answer.direction) == (Origin.ENDPOINT, Direction.WORSE)
+    found = between(one(tls()), one(missed(Reason.TIMEOUT)))
+    assert {c.kind for c in found if c.code == "answer"} == {Origin.NETWORK}
+
+
+# ---- targets ---------------------------------------------------------------------------------
+
+
+def test_targets_that_come_and_go_are_what_is_asked_for() -> None:
+    other = make.good_look("b.example.jp")
+    assert told(between(one(tls()), one(tls(), other))) == {("profile", "target", "target-new")}
+    assert told(between(one(tls(), other), one(tls()))) == {("profile", "target", "target-gone")}
+
+
+def test_another_address_is_compared_with_the_one_before() -> None:
+    moved = make.good_look(address="192.0.2.77")
+    found = between(one(tls()), one(moved))
+    assert told(found) == {
+        ("endpoint", "target", "address-new"),
+        ("endpoint", "target", "address-gone"),
+    }
+    worse = make.good_look(address="192.0.2.77", tls=old_version(A))
+    assert ("endpoint", "tls.versions", "added") in told(between(one(tls()), one(worse)))
+
+
+def test_a_name_that_does_not_resolve_is_the_networks_and_no_target_is_gone() -> None:
+    target = Target("https://www.example.jp:443", make.names_look().target.scope)
+    gone = one(Look(target, missed=(Missed("tls", Reason.UNRESOLVED),)))
+    assert told(between(one(make.good_look()), gone)) == {("network", "tls", "unseen")}
+    again = between(gone, one(make.good_look(tls=old_version(A))), one(make.good_look()))
+    assert ("network", "tls", "seen-again") in told(again)
+    assert ("endpoint", "tls.versions", "added") in told(again)
+    assert "target-new" not in {c.code for c in again}
+
+
+def test_a_subject_that_is_not_asked_for_any_more() -> None:
+    look = make.good_look()
+    without = replace(look, seen={k: v for k, v in look.seen.items() if k != "http"})
+    assert ("profile", "http", "not-asked") in told(between(one(look), one(without)))
+
+
+# ---- facts -----------------------------------------------------------------------------------
+
+
+def leaf(**changed: Any) -> Look:
+    seen = make.certificate_for("www.example.jp")
+    (chain,) = seen.chains
+    new = replace(chain.leaf, **changed)
+    rest = chain.certificates[1:]
+    chain = replace(chain, certificates=(new, *rest), way=(new, *chain.way[1:]))
+    return make.good_look(certificate=replace(seen, chains=(chain,)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "codes"),
+    [
+        ({"serial": "77"}, {"new"}),
+        ({"spki_sha256": "b" * 64}, {"new", "new-key"}),
+        ({"issuer": "CN=Another CA"}, {"new", "new-issuer"}),
+        ({"names": ("www.example.jp", "b.example.jp")}, {"new", "new-names"}),
+    ],
+)
+def test_certificates(changed: dict[str, Any], codes: set[str]) -> None:
+    found = between(one(make.good_look()), one(leaf(sha256="a" * 64, **changed)))
+    assert {c.code for c in found if c.subject == "certificate"} == codes
+    assert {c.kind for c in found if c.subject == "certificate"} == {Origin.ENDPOINT}
+
+
+DAYS = [
+    (61, 60, 60, Severity.INFO),
+    (31, 30, 30, Severity.LOW),
+    (15, 13.5, 14, Severity.MEDIUM),
+    (8, 7, 7, Severity.HIGH),
+    (2, 0.5, 1, Severity.CRITICAL),
+    (40, 6, 7, Severity.HIGH),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "step", "severity"), DAYS)
+def test_the_horizon(was: float, now: float, step: int, severity: Severity) -> None:
+    before = one(leaf(not_after=AT + timedelta(was)))
+    found = between(before, later(before, was - now))
+    (change,) = [c for c in found if c.subject == "certificate"]
+    assert (change.code, change.values["days"], change.severity) == ("ends", step, severity)
+    again = between(later(before, was - now), later(before, was - now + 0.2))
+    assert not [c for c in again if c.subject == "certificate"]
+
+
+def test_the_end_itself() -> None:
+    before = one(leaf(not_after=AT + timedelta(0.5)))
+    (change,) = [c for c in between(before, later(before)) if c.subject == "certificate"]
+    assert (change.code, change.direction) == ("over", Direction.WORSE)
+    assert LEAF.not_after is not None
+
+
+def port(number: int) -> ports.Port:
+    return ports.Port(number, "tcp", PortState.OPEN)
+
+
+def test_ports() -> None:
+    asked = {"tcp": "22,443,3380-3390"}
+    usual = make.address_look(seen=make.ports_observation(asked=asked))
+    opened = make.address_look(seen=make.ports_observation(port(3389), asked=asked))
+    assert ("endpoint", "ports.open", "added") in told(between(one(usual), one(opened)))
+    assert ("endpoint", "ports.open", "removed") in told(between(one(opened), one(usual)))
+    shut = make.address_look(seen=make.ports_observation(asked=asked, shut_out=True))
+    assert "removed" not in {c.code for c in between(one(opened), one(shut))}
+    everything = make.address_look(
+        seen=make.ports_observation(port(3389), asked=asked, answering_for_all=True)
+    )
+    assert "added" not in {c.code for c in between(one(usual), one(everything))}
+
+
+def test_domains() -> None:
+    registration, dns = make.registration_observation(), make.dns_observation()
+    before = one(make.domain_look(registration, dns))
+    record = replace(registration.record, registrar="Another", statuses=("server hold",))
+    zone = replace(dns.zones[0], security=replace(dns.zones[0].security, ds=("1 2 3",)))
+    zone = replace(zone, name_servers=zone.name_servers[1:])
+    mail = replace(dns.mail, hosts=())
+    after = one(
+        make.domain_look(
+            replace(registration, record=record),
+            replace(dns, zones=(zone, *dns.zones[1:]), mail=mail),
+        )
+    )
+    subjects = {
+        c.subject for c in between(before, after) if c.code in ("changed", "added", "removed")
+    }
+    assert {
+        "registration.registrar",
+        "registration.statuses",
+        "dns.ds",
+        "dns.name-servers",
+        "dns.mail-hosts",
+    } <= subjects
+
+
+def test_hsts_and_suites() -> None:
+    suites = {
+        **make.ACCEPTED["suites"],
+        V12: (*make.ACCEPTED["suites"][V12], "TLS_RSA_WITH_RC4_128_SHA"),
+    }
+    after = replace(hsts(60), seen={**hsts(60).seen, "tls": make.tls_observation(suites=suites)})
+    found = between(one(make.good_look()), one(after))
+    assert {("endpoint", "tls.suites", "added"), ("endpoint", "http.hsts", "changed")} <= told(
+        found
+    )
+    (suite,) = [c for c in found if (c.subject, c.code) == ("tls.suites", "added")]
+    assert suite.values["where"] == "TLS 1.2"
+
+
+# ---- runs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "flaps"),
+    [
+        ((P, P, F, F), False),
+        ((P, F, P, F), True),
+        ((P, N, P, N, P), False),
+        ((P, N, F, P, F), True),
+    ],
+)
+def test_flapping(verdicts: tuple[Verdict, ...], flaps: bool) -> None:
+    place = ("tls.versions", HOST)
+    assert (place in changes.flapping({place: verdicts})) is flaps
+
+
+def test_what_flaps_is_told_as_that_and_once() -> None:
+    found = between(one(tls()), one(make.good_look(tls=old_version(A))))
+    flaps = changes.flapping({("tls.deprecated-versions", HOST): (P, F, P, F)})
+    settled = [c for c in changes.settled(found, flaps) if c.subject == "tls.deprecated-versions"]
+    assert [c.code for c in settled] == ["flapping"]
+    assert settled[0].values == {"count": 3, "runs": 4}
+
+
+def test_a_blip_is_what_a_second_look_does_not_show() -> None:
+    found = between(one(tls()), one(make.good_look(tls=old_version(A))))
+    assert changes.confirmed(found, found) == found
+    assert changes.confirmed(found, ()) == ()
+
+
+# ---- in words --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_what_strangers_say_steers_no_terminal(lang: str) -> None:
+    hostile = "\x1b]0;title\x07\u202e<script>\n{verdict}"
+    after = leaf(sha256="a" * 64, issuer=hostile, names=(hostile,))
+    found = between(one(make.good_look()), one(after))
+    shown = text((AT, AT), found, {}, lang)
+    assert not set("\x1b\x07\u202e") & set(shown)
+    assert all(line.startswith((" ", "20")) or line.isprintable() for line in shown.splitlines())
+    assert "{verdict}" in shown
+
+
+def test_a_key_is_of_what_changed_and_not_of_when() -> None:
+    before, after = one(hsts(60)), one(hsts(63_072_000))
+    keys = [c.key for c in between(before, after)]
+    assert keys == [c.key for c in between(later(before, 0.1), later(after, 0.2))]
+    assert keys != [c.key for c in between(after, before)]
+    assert len(set(keys)) == len(keys)

@@ -1,0 +1,199 @@
+"""How verdicts and answers differ, by rule, target and code of the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tlscheck.changes.change import Change, Direction, Origin
+from tlscheck.checklist import ItemAnswer
+from tlscheck.model import Answer, Evidence, Finding, Kind, Reason, Severity, Verdict
+from tlscheck.text import _N
+
+NETWORK = frozenset(
+    {
+        Reason.UNRESOLVED,
+        Reason.UNREACHABLE,
+        Reason.TIMEOUT,
+        Reason.RESET,
+        Reason.CLOSED,
+        Reason.BANNED,
+        Reason.BUDGET,
+        Reason.FILTERED,
+        Reason.INTERCEPTED,
+        Reason.LIMITED,
+        Reason.CLOCK,
+    }
+)
+"""Reasons that say nothing of the endpoint."""
+OURS = frozenset({Reason.CHILD, Reason.CRYPTOGRAPHY, Reason.BUG})
+VERDICT = _N("{verdict}, before: {verdict_before}")
+GONE = _N("a problem is gone; {verdict}, before: {verdict_before}")
+ANSWER = _N("{answer}, before: {answer_before}")
+
+Place = tuple[str, str]
+"""A rule and a target."""
+ByProfile = Mapping[tuple[str, str, str], Finding]
+"""Findings by profile, rule and target. The run's own profile goes by an empty name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one rule on one target."""
+
+    verdict: Verdict
+    codes: frozenset[str]
+    """The codes of its problems."""
+
+
+def origin_of(cause: str) -> Origin:
+    """Whose doing it is that something is not known, by the cause that its evidence names."""
+    if cause in NETWORK or cause == "not_settled":
+        return Origin.NETWORK
+    if cause in OURS:
+        return Origin.TLSCHECK
+    return Origin.PROFILE if cause == Reason.NOT_ASKED else Origin.ENDPOINT
+
+
+def known(finding: Finding) -> Known:
+    """What *finding* says, without its sentences."""
+    return Known(finding.verdict, frozenset(e.code for e in _problems(finding)))
+
+
+def by_profile(findings: Iterable[Finding], own: str) -> ByProfile:
+    """The findings of a report whose own profile is *own*."""
+    return {
+        ("" if profile == own else profile, finding.rule, finding.target): finding
+        for finding in findings
+        for profile in finding.profiles
+    }
+
+
+def differences(
+    before: ByProfile,
+    after: ByProfile,
+    remembered: Mapping[Place, Known],
+    origin: Callable[[Finding, Finding], Origin] | None = None,
+) -> Iterator[Change]:
+    """What became of each finding that is in both, the run's own profile first.
+
+    *remembered* holds the last verdicts that were none of ``unknown``, under the run's own profile.
+    Without *origin* the endpoint or the network is behind it, as the evidence says.
+    """
+    told = set[tuple[str, str, str]]()
+    for name in sorted(before.keys() & after.keys()):
+        was, now = known(before[name]), after[name]
+        if was.verdict is Verdict.UNKNOWN and now.verdict is Verdict.UNKNOWN:
+            continue
+        if was.verdict is Verdict.UNKNOWN:
+            was = remembered.get(name[1:], was)
+        fixed = origin(before[name], now) if origin else None
+        for change in _finding(was, before[name], now, fixed):
+            # Another profile that minds the same tells nothing new.
+            if (mark := (change.target, change.subject, change.code)) not in told:
+                told.add(mark)
+                yield change
+
+
+def _finding(was: Known, then: Finding, now: Finding, fixed: Origin | None) -> Iterator[Change]:
+    """How *now* differs from *was*, which *then* or an earlier finding said."""
+    values = {"verdict": str(now.verdict), "verdict_before": str(was.verdict)}
+
+    def made(code: str, template: str, direction: Direction, *evidence: Evidence) -> Change:
+        severity = then.severity if direction is Direction.BETTER else now.severity
+        origin = fixed or (_why(now) if now.verdict is Verdict.UNKNOWN else Origin.ENDPOINT)
+        return Change(
+            origin, now.target, now.rule, code, template, values, severity, direction, evidence
+        )
+
+    codes = known(now).codes
+    for code in sorted(codes - was.codes):
+        found = [e for e in _problems(now) if e.code == code]
+        yield made(code, VERDICT, Direction.WORSE, *found)
+    if now.verdict is not Verdict.UNKNOWN:
+        for code in sorted(was.codes - codes):
+            yield made(code, GONE, Direction.BETTER, *_of(then, code))
+    seen_again = _missed(then) and now.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    if not seen_again and (codes == was.codes or now.verdict is Verdict.UNKNOWN):
+        yield from _moved(was, now, made)
+
+
+def _moved(was: Known, now: Finding, made: Callable[..., Change]) -> Iterator[Change]:
+    """The verdict alone, where no code of a problem tells of it."""
+    if was.verdict is now.verdict or _missed(now):
+        return
+    direction = _DIRECTIONS.get((was.verdict, now.verdict), Direction.NEUTRAL)
+    evidence = [e for e in now.evidence if e.kind is Kind.OPEN]
+    yield made("verdict", VERDICT, direction, *evidence)
+
+
+_DIRECTIONS = {
+    (Verdict.PASS, Verdict.UNKNOWN): Direction.WORSE,
+    (Verdict.UNKNOWN, Verdict.PASS): Direction.BETTER,
+    (Verdict.FAIL, Verdict.PASS): Direction.BETTER,
+    (Verdict.PASS, Verdict.FAIL): Direction.WORSE,
+    (Verdict.NOT_APPLICABLE, Verdict.FAIL): Direction.WORSE,
+    (Verdict.UNKNOWN, Verdict.FAIL): Direction.WORSE,
+}
+
+
+def _why(finding: Finding) -> Origin:
+    """Whose doing it is that *finding* is unknown: the endpoint's where one cause is."""
+    found = {origin_of(e.cause) for e in finding.evidence if e.kind is Kind.OPEN}
+    return next((each for each in Origin if each in found), Origin.NETWORK)
+
+
+def _missed(finding: Finding) -> bool:
+    """Whether the subject as a whole was missed, which is told once and not by rule."""
+    return any(e.code == "missed" for e in finding.evidence)
+
+
+def _problems(finding: Finding) -> Sequence[Evidence]:
+    return [e for e in finding.evidence if e.kind is Kind.PROBLEM]
+
+
+def _of(finding: Finding, code: str) -> Sequence[Evidence]:
+    return [e for e in _problems(finding) if e.code == code]
+
+
+def answers(
+    before: Iterable[ItemAnswer],
+    after: Iterable[ItemAnswer],
+    told: Sequence[Change],
+    rest: Origin,
+    last: Iterable[ItemAnswer] = (),
+) -> Iterator[Change]:
+    """How the overall answers differ, but for those that were the same in the *last* scan.
+
+    An answer differs for the reason for which its findings do, as *told*; where none of them does,
+    for the *rest*.
+    """
+    origins = {(change.subject, change.target): change.kind for change in told}
+    missed = {change.target: change.kind for change in told if change.code == "unseen"}
+    old = {(a.checklist, a.item): a for a in before if a.target is None}
+    same = {(a.checklist, a.item, a.answer) for a in last if a.target is None}
+    for now in after:
+        was = old.get((now.checklist, now.item))
+        if now.target is not None or was is None or was.answer is now.answer:
+            continue
+        if (now.checklist, now.item, now.answer) in same:
+            continue
+        places = [tuple(each.partition("@")[::2]) for each in now.findings]
+        found = {origins[place] for place in places if place in origins}
+        found |= {missed[target] for _, target in places if target in missed}
+        yield Change(
+            next((each for each in Origin if each in found), rest),
+            "",
+            f"{now.checklist}/{now.item}",
+            "answer",
+            ANSWER,
+            {"answer": str(now.answer), "answer_before": str(was.answer)},
+            Severity.INFO,
+            _direction(was.answer, now.answer),
+        )
+
+
+def _direction(was: Answer, now: Answer) -> Direction:
+    if Answer.NOT_APPLICABLE in (was, now):
+        return Direction.NEUTRAL
+    return Direction.WORSE if now.rank < was.rank else Direction.BETTER

@@ -1,0 +1,247 @@
+"""What was looked at, then and now: targets that come and go, subjects that could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
+
+from tlscheck.changes.change import Change, Direction, Origin
+from tlscheck.changes.findings import origin_of
+from tlscheck.model import Finding, Look, Missed, Reason, Scan, Scope, Severity, Target, Value
+from tlscheck.text import _N
+
+UNSEEN = _N("{looked}: it could not be looked at: {reason}")
+UNSEEN_FOR = _N("{looked}: it could not be looked at: {reason} ({detail})")
+SEEN = _N("{looked}: seen again; the time before: {reason}")
+ADDRESS_NEW = _N("the name leads to another address now")
+ADDRESS_GONE = _N("the name does not lead to this address any more")
+ASKED = _N("it is looked at for the first time")
+NOT_ASKED = _N("it is not looked at any more")
+SUBJECT_NOT_ASKED = _N("{looked}: it is not asked for any more")
+
+
+def pairs(before: Scan, after: Scan) -> Mapping[str, Look]:
+    """For each target of *after* what it is compared with in *before*.
+
+    An address that is new is compared with one of the same name and port, best one that is gone.
+    """
+    old = {look.target.id: look for look in before.looks}
+    now = {look.target.id for look in after.looks}
+    found = {}
+    for look in after.looks:
+        others = [each for each in before.looks if _name(each.target) == _name(look.target)]
+        others.sort(key=lambda each: (each.target.id in now, not _alike(each, look)))
+        if counterpart := old.get(look.target.id) or next(iter(others), None):
+            found[look.target.id] = counterpart
+    return found
+
+
+def _name(target: Target) -> tuple[str, str, int]:
+    """What an endpoint is an address of; of everything else the id."""
+    place = target.target
+    if place is None or target.scope is not Scope.ENDPOINT:
+        return target.id, "", 0
+    return place.service, place.host, place.port
+
+
+def _alike(one: Look, other: Look) -> bool:
+    """Whether both are addresses of one family."""
+    families = [":" in look.target.target.address for look in (one, other) if look.target.target]
+    return len(set(families)) == 1
+
+
+def comings(before: Scan, after: Scan) -> Iterator[Change]:
+    """The targets that are in one of both scans only."""
+    yield from _only_in(after, before, ("target-new", ASKED), ("address-new", ADDRESS_NEW))
+    yield from _only_in(before, after, ("target-gone", NOT_ASKED), ("address-gone", ADDRESS_GONE))
+
+
+Told = tuple[str, str]
+"""A code and its template."""
+
+
+def _only_in(one: Scan, other: Scan, target: Told, address: Told) -> Iterator[Change]:
+    ids = {look.target.id for look in other.looks}
+    names = {_name(look.target) for look in other.looks}
+    here = {place.address for look in one.looks if (place := look.target.target)}
+    for look in one.looks:
+        it = look.target
+        if it.id in ids or _is_told_otherwise(look, other):
+            continue
+        if it.scope is Scope.ENDPOINT and _name(it) in names:
+            yield Change(Origin.ENDPOINT, it.id, "target", *address)
+        elif it.scope is Scope.ENDPOINT or it.id not in here:
+            yield Change(Origin.PROFILE, it.id, "target", *target)
+
+
+def _is_told_otherwise(look: Look, other: Scan) -> bool:
+    """Whether *other* has the addresses of the name that *look* is about, or has the name of this
+    address, which does not resolve.
+    """
+    if look.target.scope is Scope.NAME:
+        return any(_within(each.target.id, look.target.id) for each in other.looks)
+    return any(
+        _unresolved(each) and _within(look.target.id, each.target.id) for each in other.looks
+    )
+
+
+def _unresolved(look: Look) -> bool:
+    return look.target.scope is Scope.NAME and any(
+        missed.reason is Reason.UNRESOLVED for missed in look.missed
+    )
+
+
+def _within(target: str, name: str) -> bool:
+    return target == name or target.startswith(f"{name}#")
+
+
+Doubts = Mapping[str, frozenset[str]]
+"""By target, the subjects that were seen and of which nothing can be said: something intercepts."""
+
+
+def doubts(findings: Iterable[Finding]) -> Doubts:
+    """What the judge doubted."""
+    found: dict[str, frozenset[str]] = {}
+    for finding in findings:
+        if any(e.code == "missed" and e.cause == Reason.INTERCEPTED for e in finding.evidence):
+            found[finding.target] = frozenset({"tls", "certificate"})
+    return found
+
+
+def unseen(before: Scan, after: Scan, doubts_then: Doubts, doubts_now: Doubts) -> Iterator[Change]:
+    """The subjects that were seen in *before* and missed in *after*, and the reverse.
+
+    Of what nobody had looked at there is nothing to tell.
+    """
+    counterparts = pairs(before, after)
+    for look in after.looks:
+        was = counterparts.get(look.target.id)
+        if was is None:
+            if _unresolved(look) and _is_told_otherwise(look, before):
+                yield from (_lost(look.target.id, missed) for missed in look.missed)
+            continue
+        then, now = _missing(was, doubts_then), _missing(look, doubts_now)
+        yield from _lost_of(look.target.id, then, now)
+        yield from _found(look.target.id, then, look.seen.keys() - now.keys())
+        for subject in sorted((was.seen.keys() | then.keys()) - look.seen.keys() - now.keys()):
+            told = {"looked": subject}
+            yield Change(
+                Origin.PROFILE, look.target.id, subject, "not-asked", SUBJECT_NOT_ASKED, told
+            )
+    for look in before.looks:
+        if _unresolved(look) and _is_told_otherwise(look, after):
+            found = {missed.kind: missed for missed in look.missed}
+            yield from _found(look.target.id, found, found.keys())
+
+
+def _lost_of(
+    target: str, then: Mapping[str, Missed], now: Mapping[str, Missed]
+) -> Iterator[Change]:
+    """What is missed *now* and was not *then*, or for no reason of the endpoint's."""
+    for subject, missed in now.items():
+        origin = origin_of(missed.reason)
+        before = origin_of(then[subject].reason) if subject in then else None
+        worse = before is None or (origin is Origin.ENDPOINT and before is not origin)
+        if worse and missed.reason is not Reason.NOT_APPLICABLE:
+            yield _lost(target, missed)
+
+
+def _found(target: str, then: Mapping[str, Missed], seen: Set[str]) -> Iterator[Change]:
+    """What was missed *then* and is *seen* now."""
+    for subject in sorted(then.keys() & seen):
+        reason = str(then[subject].reason)
+        values = {"looked": subject, "reason": reason}
+        origin = origin_of(reason)
+        yield Change(
+            origin, target, subject, "seen-again", SEEN, values, direction=Direction.BETTER
+        )
+
+
+def _missing(look: Look, doubted: Doubts) -> Mapping[str, Missed]:
+    """What was missed of a look, by subject; what is in doubt too."""
+    found = {missed.kind: missed for missed in look.missed}
+    for subject in look.seen.keys() & doubted.get(look.target.id, frozenset()):
+        found[subject] = Missed(subject, Reason.INTERCEPTED)
+    return found
+
+
+def _lost(target: str, missed: Missed) -> Change:
+    values: dict[str, Value] = {"looked": missed.kind, "reason": str(missed.reason)}
+    if missed.detail:
+        values["detail"] = missed.detail
+    return Change(
+        origin_of(missed.reason),
+        target,
+        missed.kind,
+        "unseen",
+        UNSEEN_FOR if missed.detail else UNSEEN,
+        values,
+        Severity.MEDIUM,
+        Direction.WORSE,
+    )
+
+
+def certain(scan: Scan, intercepted: Set[str]) -> Scan:
+    """*scan* without what was seen of the TLS of *intercepted* targets: it is somebody else's."""
+
+    def cut(look: Look) -> Look:
+        lost = look.seen.keys() & {"tls", "certificate"}
+        return replace(
+            look,
+            seen={kind: it for kind, it in look.seen.items() if kind not in lost},
+            missed=(*look.missed, *(Missed(s, Reason.INTERCEPTED) for s in sorted(lost))),
+        )
+
+    return replace(
+        scan,
+        looks=tuple(cut(it) if it.target.id in intercepted else it for it in scan.looks),
+    )
+
+
+def filled(scan: Scan, older: Iterable[Scan]) -> Scan:
+    """*scan* with what it missed taken from *older* ones, the newest first.
+
+    So a night without network, or with the endpoint down, hides no change.
+    """
+    for each in older:
+        scan = replace(scan, looks=tuple(_looks(scan, each)))
+    return scan
+
+
+def gaps(scan: Scan) -> Iterator[tuple[str, str]]:
+    """Target and subject of what *scan* missed and others may have seen.
+
+    Of a name that did not resolve, the subject is empty: all that its addresses have.
+    """
+    for look in scan.looks:
+        if _unresolved(look):
+            yield look.target.id, ""
+        for missed in look.missed:
+            if missed.kind not in look.seen and _open(missed):
+                yield look.target.id, missed.kind
+
+
+def _open(missed: Missed) -> bool:
+    return missed.reason not in (Reason.NOT_APPLICABLE, Reason.NOT_ASKED)
+
+
+def _looks(scan: Scan, older: Scan) -> Iterator[Look]:
+    known = {look.target.id: look for look in older.looks}
+    ids = {look.target.id for look in scan.looks}
+    for look in scan.looks:
+        if _unresolved(look):
+            yield from (
+                each
+                for each in older.looks
+                if each.target.id not in ids and _within(each.target.id, look.target.id)
+            )
+        was = known.get(look.target.id)
+        taken = {m.kind for m in look.missed if was and _open(m) and m.kind in was.seen}
+        if was is None or not taken:
+            yield look
+            continue
+        yield replace(
+            look,
+            seen={**{kind: was.seen[kind] for kind in taken}, **look.seen},
+            missed=tuple(m for m in look.missed if m.kind not in taken),
+        )

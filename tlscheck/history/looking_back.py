@@ -1,0 +1,139 @@
+"""What earlier scans tell beside the one that is compared with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tlscheck.changes import Known
+from tlscheck.history.scans import host_of
+from tlscheck.history.store import Store, moment, stamp
+from tlscheck.model import Verdict
+
+Place = tuple[str, str]
+"""A rule and a target."""
+
+
+def earlier(store: Store, at: datetime, targets: Iterable[str], most: int = 1) -> tuple[int, ...]:
+    """The scans before *at*, the newest first, that looked at a host of the *targets* too."""
+    hosts = json.dumps(sorted({host_of(target) for target in targets}))
+    with store.reading() as db:
+        rows = db.execute(_EARLIER, (stamp(at), hosts, most)).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+_EARLIER = """
+SELECT id FROM scan WHERE at < ? AND EXISTS (
+    SELECT 1 FROM target JOIN sight ON sight.target = target.id
+    WHERE sight.scan = scan.id AND sight.subject = ''
+    AND target.host IN (SELECT value FROM json_each(?))
+) ORDER BY at DESC, id DESC LIMIT ?
+"""
+
+
+def last_seen(store: Store, gaps: Iterable[tuple[str, str]], at: datetime) -> tuple[int, ...]:
+    """The scans before *at*, the newest first, that saw what the *gaps* (target and subject) name;
+    of each gap the last one.
+    """
+    found = {}
+    with store.reading() as db:
+        for target, subject in gaps:
+            row = db.execute(_LAST_SEEN, (target, target + "#%", subject, stamp(at))).fetchone()
+            if row:
+                found[row[0]] = row[1]
+    return tuple(sorted(found, key=lambda number: (found[number], number), reverse=True))
+
+
+_LAST_SEEN = """
+SELECT scan.id, scan.at FROM target JOIN sight ON sight.target = target.id
+JOIN scan ON scan.id = sight.scan
+WHERE (target.name = ?1 OR (?3 = '' AND target.name LIKE ?2))
+AND (sight.subject = ?3 AND ?3 <> '' OR ?3 = '' AND sight.subject <> '') AND scan.at < ?4
+ORDER BY scan.at DESC, scan.id DESC LIMIT 1
+"""
+
+
+def remembered(store: Store, places: Iterable[Place], at: datetime) -> Mapping[Place, Known]:
+    """Of rules on targets the last verdict before *at* that was none of ``unknown``, under the own
+    profile of its run.
+    """
+    found = {}
+    with store.reading() as db:
+        for rule, target in places:
+            row = db.execute(_REMEMBERED, (rule, target, stamp(at))).fetchone()
+            if row:
+                found[rule, target] = Known(Verdict(row[0]), frozenset(json.loads(row[1])))
+    return found
+
+
+_REMEMBERED = """
+SELECT state.verdict, state.codes FROM matter JOIN target ON target.id = matter.target
+JOIN finding ON finding.matter = matter.id JOIN state ON state.id = finding.state
+JOIN scan ON scan.id = finding.scan
+WHERE matter.rule = ? AND target.name = ? AND matter.own = 1 AND scan.at < ?
+AND state.verdict <> 'unknown' ORDER BY scan.at DESC, scan.id DESC LIMIT 1
+"""
+
+
+def runs(store: Store, scans: Iterable[int]) -> Mapping[Place, tuple[Verdict, ...]]:
+    """The verdicts in *scans*, in that order, of every rule on every target there."""
+    wanted = json.dumps(list(scans))
+    with store.reading() as db:
+        rows = db.execute(_RUNS, (wanted,)).fetchall()
+    found: dict[Place, list[Verdict]] = {}
+    for rule, target, verdict in rows:
+        found.setdefault((rule, target), []).append(Verdict(verdict))
+    return {place: tuple(verdicts) for place, verdicts in found.items()}
+
+
+_RUNS = """
+SELECT matter.rule, target.name, state.verdict
+FROM json_each(?) AS asked CROSS JOIN matter
+JOIN finding ON finding.matter = matter.id AND finding.scan = asked.value
+JOIN state ON state.id = finding.state JOIN target ON target.id = matter.target
+WHERE matter.own = 1 ORDER BY asked.key
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One verdict at one time."""
+
+    scan: int
+    at: datetime
+    rule: str
+    target: str
+    verdict: Verdict
+
+
+def trend(store: Store, what: str) -> tuple[Point, ...]:
+    """The verdicts on a rule, a target or a host over time, by target and rule, oldest first."""
+    with store.reading() as db:
+        rows = db.execute(_TREND, (what,)).fetchall()
+    return tuple(
+        Point(scan, moment(at), rule, target, Verdict(verdict))
+        for scan, at, rule, target, verdict in rows
+    )
+
+
+_TREND = """
+SELECT scan.id, scan.at, matter.rule, target.name, state.verdict
+FROM matter JOIN target ON target.id = matter.target
+JOIN finding ON finding.matter = matter.id JOIN state ON state.id = finding.state
+JOIN scan ON scan.id = finding.scan
+WHERE matter.own = 1 AND (matter.rule = ?1 OR target.name = ?1 OR target.host = ?1)
+ORDER BY target.name, matter.rule, scan.at, scan.id
+"""
+
+
+def wants(store: Store, profiles: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    """Of *profiles* (digests by id) what they wanted of each rule, as digests."""
+    found = {}
+    with store.reading() as db:
+        for name, digest in profiles.items():
+            row = db.execute("SELECT wants FROM profile WHERE sha256 = ?", (digest,)).fetchone()
+            if row:
+                found[name] = json.loads(row[0])
+    return found
