@@ -15,7 +15,7 @@ from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
 from tlscheck.observations.certificate import CertificateObservation, Presented
-from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.http import HttpObservation, Management
 from tlscheck.probes import certificate, live, tls
 from tlscheck.probes.preamble import preamble
 from tlscheck.targets import TargetSpec, endpoint_id, name_id, parse, place
@@ -112,8 +112,13 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
         found.extend(await _mail(net, seen_domains, order, gate, tell))
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
     looks = await _with_relays(net, looks, order, tell)
+    looks = await _with_management(net, looks, order, gate, tell)
     looks += await _addresses(net, resolved, looks, order, tell)
     looks += domains.completed(seen_domains, looks)
+    if order.exposure is not None:
+        from tlscheck import exposure
+
+        looks = exposure.with_services(looks, order.exposure)
     return Scan(
         at=at,
         version=__version__,
@@ -292,6 +297,34 @@ async def _with_relays(net: Net, looks: Sequence[Look], order: Order, tell: Tell
         else:
             whole.append(replace(entry, seen={**entry.seen, "turn": found}))
     return whole
+
+
+async def _with_management(
+    net: Net, looks: Sequence[Look], order: Order, gate: asyncio.Semaphore, tell: Tell
+) -> list[Look]:
+    """*looks* with the pages of management that answer, where exposure is asked about: to whoever
+    watches the endpoint it looks like scanning, so it comes after all that is harmless.
+    """
+    if not {"http", "ports"} <= set(order.subjects):
+        return list(looks)
+    from tlscheck.probes import management
+
+    async def one(entry: Look) -> Look:
+        page, place = entry.seen.get("http"), entry.target.target
+        if not isinstance(page, HttpObservation) or place is None:
+            return entry
+        async with gate:
+            tell(entry.target.id, "HTTP", entry.connections)
+            try:
+                found = await management.look(net, place, order.identity)
+            except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
+                _log.exception("%s", entry.target.id)
+                found = Management(stopped=Reason.BUG, detail=type(error).__name__)
+            tell(entry.target.id, "", net.spent(place))
+        page = replace(page, management=found)
+        return replace(entry, seen={**entry.seen, "http": page}, connections=net.spent(place))
+
+    return list(await asyncio.gather(*map(one, looks)))
 
 
 async def _look(

@@ -64,7 +64,10 @@ if TYPE_CHECKING:
 @click.option(
     "--exposure",
     is_flag=True,
-    help=_("Look for open ports, SSL-VPN and IPsec at the targets' addresses too."),
+    help=_(
+        "Look for open ports, SSL-VPN and IPsec at the targets' addresses and for management pages"
+        " too."
+    ),
 )
 @click.option(
     "--ports", metavar="N,...", help=_("These TCP ports only, as 22,8000-8100; all: every one.")
@@ -131,7 +134,10 @@ def scan(
         profile=name,
         checklists=tuple(lists),
         subjects=_subjects(
-            only, with_addresses=exposure or bool(ports) or bool(settings.endpoints)
+            only,
+            with_addresses=exposure
+            or bool(ports)
+            or any(endpoint.names_ports for endpoint in settings.endpoints.values()),
         ),
         family=family or 0,
         sni=_server_name(sni) if sni else None,
@@ -160,7 +166,9 @@ def scan(
             cache=domains.kept_in(),
             ca_file=_authorities(ca_file) if ca_file else None,
         ),
-        exposure=_exposed(settings, ports, {"rate": rate, "parallel": parallel, "tries": tries}),
+        exposure=_exposed(
+            settings, config or "", ports, {"rate": rate, "parallel": parallel, "tries": tries}
+        ),
     )
     if mail and "dns" not in order.subjects:
         raise ConfigError("--mail needs the DNS; add dns to --only")
@@ -219,7 +227,7 @@ def _authorities(path: str) -> bytes:
 
 
 def _exposed(
-    settings: Settings, only: str | None, said: Mapping[str, float | None]
+    settings: Settings, config: str, only: str | None, said: Mapping[str, float | None]
 ) -> exposure.Order | None:
     """How addresses are looked at: as the configuration says, but for what the command line *said*;
     ``None`` where neither says anything.
@@ -242,7 +250,7 @@ def _exposed(
     from tlscheck.probes.ports import Manner
 
     manner = Manner(only=numbers, **(asdict(settings.exposure) | own))
-    return exposure.Order(manner=manner, declared=settings.endpoints)
+    return exposure.Order(manner=manner, declared=exposure.declared(settings, config))
 
 
 _MOST = 100_000
