@@ -312,6 +312,15 @@ async def _plan(order: Order) -> list[str]:
                 target=cost.target, source=cost.source, usual=cost.usual, most=cost.most
             )
         )
+    if {"http", "ports"} <= set(order.subjects):
+        from tlscheck.probes import management
+
+        lines.append(
+            _(
+                "Of each web server {count} well-known paths, one after the other, for management"
+                " pages."
+            ).format(count=len(management.pages().probes))
+        )
     lines.append(
         _(
             "Two at once to an address, up to eight while it answers; one at a time and ever more"

@@ -275,11 +275,10 @@ def _unrecognised(found: Management) -> Iterator[Evidence]:
     if found.stopped is not None:
         yield Open(
             "stopped",
-            "{count} well-known paths were not seen: {reason}",
+            "not every well-known path was asked for and answered: {reason}",
             cause=found.stopped,
-            count=len(found.unanswered),
             reason=found.stopped,
         )
         return
     for path in found.unanswered:
-        yield Open("unanswered", "{path} brought no answer", cause="timeout", path=path)
+        yield Open("unanswered", "{path} brought no answer, or an error", path=path)
