@@ -104,6 +104,9 @@ def test_what_is_as_it_should_be_fails_only_where_a_demonstration_must(run: Run)
         "tls.encrypt-then-mac",
         "tls.session-crossing",
         "http.origin-leg",
+        "http.web-firewall",
+        "http.external-services",
+        "http.management-pages",
         "certificate.transparency",
         "certificate.stapling",
     }

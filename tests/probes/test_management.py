@@ -159,9 +159,23 @@ def test_who_bans_us_after_some_questions_is_asked_no_more(
     # After nine more questions it says no, by a status or by hanging up.
     seen = look(nginx(f"{limited} {console} location / {{ try_files /none =404; }}", http=LIMIT))
     assert seen.stopped is reason
-    assert seen.asked < 15
+    assert seen.asked == 11
+    assert [page.product for page in seen.found] == ["Grafana"]
     assert len(seen.unanswered) == len(PATHS) - seen.asked
     assert "/.env" in seen.unanswered
+
+
+def test_who_bans_us_by_a_page_for_everybody_leaves_all_in_doubt(nginx: Start) -> None:
+    limited = "limit_req zone=a burst=9 nodelay; limit_req_status 429; error_page 429 =200 /wait;"
+    wait = location("/wait", "return 200 'One moment, please';")
+    seen = look(nginx(f"{limited} {wait} location / {{ try_files /none =404; }}", http=LIMIT))
+    assert (seen.asked, seen.stopped) == (0, Reason.BANNED)
+    assert seen.unanswered == tuple(PATHS)
+
+
+def test_a_page_that_is_refused_is_no_ban(nginx: Start) -> None:
+    closed = location("/server-status", "return 403;") + location("/.env", "return 403;")
+    assert look(nginx(f"{closed} {REST}")) == NOTHING
 
 
 @pytest.mark.parametrize("ban", ["rst", "drop"])

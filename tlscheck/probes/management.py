@@ -20,7 +20,7 @@ from tlscheck.probes.vpn.web import Web
 
 SECONDS = 60.0
 """For one endpoint; paths that are not reached by then are not known."""
-_LOGIN, _ERRORS = 401, 500
+_LOGIN, _REFUSED, _ERRORS = 401, 403, 500
 
 
 @cache
@@ -42,11 +42,18 @@ async def look(net: Net, place: Place, client_identity: Identity | None = None) 
             if web.statuses.get(CONTROL, _ERRORS) >= _ERRORS:
                 silence = next((u.reason for u in web.unanswered), Reason.LIMITED)
                 await web.stop(Reason(silence))
-        # Who bans by answering everybody the same does so to the end.
-        banned = web.stopped is None and await web.again() != web.statuses[CONTROL]
+            elif web.statuses.get(id) == _REFUSED and await _is_another(web):
+                del web.statuses[id]  # it was us that was refused
+                await web.stop(Reason.BANNED)
+        banned = web.stopped is None and await _is_another(web)
     finally:
         await web.close()
     return _found(web, banned=banned)
+
+
+async def _is_another(web: Web) -> bool:
+    """Whether a random path is answered otherwise than in the beginning, as it is to the banned."""
+    return await web.again() != web.statuses[CONTROL]
 
 
 def _found(web: Web, *, banned: bool) -> Management:
