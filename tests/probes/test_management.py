@@ -173,6 +173,15 @@ def test_who_bans_us_by_a_page_for_everybody_leaves_all_in_doubt(nginx: Start) -
     assert seen.unanswered == tuple(PATHS)
 
 
+def test_what_was_recognised_stands_though_a_ban_begins_with_it(nginx: Start) -> None:
+    before = PATHS.index("/manager/html")
+    limited = f"limit_req zone=a burst={before} nodelay; limit_req_status 403; error_page 403 /no;"
+    refusal = location("/no", "return 403 'tomcat-users.xml';")
+    seen = look(nginx(f"{limited} {refusal} location / {{ try_files /none =404; }}", http=LIMIT))
+    assert [(page.path, page.status) for page in seen.found] == [("/manager/html", 403)]
+    assert (seen.stopped, seen.asked) == (Reason.BANNED, before + 1)
+
+
 def test_a_page_that_is_refused_is_no_ban(nginx: Start) -> None:
     closed = location("/server-status", "return 403;") + location("/.env", "return 403;")
     assert look(nginx(f"{closed} {REST}")) == NOTHING

@@ -34,6 +34,7 @@ async def look(net: Net, place: Place, client_identity: Identity | None = None) 
     """Which of the well-known pages answer at *place*."""
     web = Web(net, place, pages(), client_identity)
     end = asyncio.get_running_loop().time() + SECONDS
+    doubted: set[str] = set()
     try:
         for id in pages().probes:  # the random path is the first of them
             if asyncio.get_running_loop().time() > end:
@@ -43,12 +44,14 @@ async def look(net: Net, place: Place, client_identity: Identity | None = None) 
                 silence = next((u.reason for u in web.unanswered), Reason.LIMITED)
                 await web.stop(Reason(silence))
             elif web.statuses.get(id) == _REFUSED and await _is_another(web):
-                del web.statuses[id]  # it was us that was refused
+                doubted = {id}  # it was us that was refused
                 await web.stop(Reason.BANNED)
-        banned = web.stopped is None and await _is_another(web)
+        if web.stopped is None and await _is_another(web):
+            doubted = {*web.statuses}  # nobody knows since when
+            await web.stop(Reason.BANNED)
     finally:
         await web.close()
-    return _found(web, banned=banned)
+    return _found(web, doubted)
 
 
 async def _is_another(web: Web) -> bool:
@@ -56,14 +59,14 @@ async def _is_another(web: Web) -> bool:
     return await web.again() != web.statuses[CONTROL]
 
 
-def _found(web: Web, *, banned: bool) -> Management:
+def _found(web: Web, doubted: set[str]) -> Management:
     paths = {id: probe.path for id, probe in pages().probes.items() if id != CONTROL}
     surest: dict[tuple[str, str], ManagementPage] = {}
     for hit in sorted(web.hits, key=lambda hit: hit.confidence.rank):
         page = ManagementPage(paths[hit.probe], hit.name, web.statuses[hit.probe], hit.confidence)
         surest.setdefault((hit.probe, hit.product), page)
     found = {id for id, _ in surest}
-    answered = {id for id, status in web.statuses.items() if status < _ERRORS and not banned}
+    answered = {id for id, status in web.statuses.items() if status < _ERRORS} - doubted
     logins = {id for id in answered - found if web.statuses[id] == _LOGIN}
     return Management(
         asked=len(found | answered - {CONTROL}),
@@ -71,7 +74,7 @@ def _found(web: Web, *, banned: bool) -> Management:
         locked=tuple(paths[id] for id in paths if id in logins and CONTROL not in logins),
         everywhere=tuple(dict.fromkeys(map(_product, web.void))),
         unanswered=tuple(paths[id] for id in paths if id not in found | answered),
-        stopped=Reason.BANNED if banned else web.stopped,
+        stopped=web.stopped,
     )
 
 

@@ -130,12 +130,14 @@ def _uses(seen: HttpObservation) -> Iterator[_Use]:
             yield from (_Use(parts.hostname, kind) for kind in load.kinds)
     for load in seen.allowed:
         if not _ANY.match(load.origin) and not _INNER.match(load.origin):
-            host = (
-                re.split(r"[:/?#]", load.origin.rpartition("://")[2], maxsplit=1)[0]
-                .lower()
-                .removeprefix("*.")
-            )
+            host = _source_host(load.origin)
             yield from (_Use(host, kind, allowed=True) for kind in load.kinds if host)
+
+
+def _source_host(source: str) -> str:
+    """The host of a policy's source, ``*.`` aside."""
+    host = re.split(r"[:/?#]", source.rpartition("://")[2], maxsplit=1)[0]
+    return host.lower().removeprefix("*.")
 
 
 def _services(seen: HttpObservation, uses: Iterable[_Use]) -> list[_Service]:
