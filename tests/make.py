@@ -47,7 +47,14 @@ from tlscheck.observations.dns import (
     TransportPolicy,
     Zone,
 )
-from tlscheck.observations.http import Hsts, HttpObservation, Plain, PlainState, Policy
+from tlscheck.observations.http import (
+    Hsts,
+    HttpObservation,
+    Management,
+    Plain,
+    PlainState,
+    Policy,
+)
 from tlscheck.observations.http.seen import Delivery
 from tlscheck.observations.ike import ASKED as IKE_ASKED
 from tlscheck.observations.ike import Dimension as IkeDimension
@@ -162,6 +169,9 @@ def http_observation(**changes: Any) -> HttpObservation:
         "at": AT,
         "status": 200,
         "last_status": 200,
+        "host": "www.example.jp",
+        "declared_external": (),
+        "management": Management(asked=36),
         "html": True,
         "whole": True,
         "plain": Plain(

@@ -140,9 +140,9 @@ GOOD = (data_dir("profiles") / "checklists" / "standard-2026.toml").read_text("u
         ('"tls.versions", ', '"addresses.agreement", ', "several scopes; make a part for each"),
         ('"tls.versions", ', '"tls versions", ', "item 2-1-xii part server rules #1: must match"),
         (
-            'rules = ["ports.filtered", "ports.exposed-services", "ports.management"]',
+            'rules = ["http.web-firewall"]',
             "rules = []",
-            "part border, rules: none; name rules or",
+            "part waf, rules: none; name rules or",
         ),
         ("[[item]]", "[[item", "write TOML in UTF-8"),
     ],

@@ -567,3 +567,65 @@ def test_a_whole_scan(nginx: Start, identity: Identity, tmp_path: Path) -> None:
     assert verdicts["tls.versions"] == "pass"
     assert verdicts["certificate.trusted"] == "pass"
     assert verdicts["certificate.publicly-issued"] == "fail"
+
+
+@pytest.mark.slow
+def test_what_is_around_a_page(nginx: Start, tmp_path: Path) -> None:
+    page = (
+        "default_type text/html; add_header Server-Timing x; add_header Set-Cookie FORTIWAFSID=1;"
+        "location = / { return 200 '<script src=//a.example-cdn.com/a.js></script>"
+        "<img src=//b.example-ads.com/>'; }"
+        "location = /phpmyadmin/ { return 401;"
+        " add_header WWW-Authenticate 'Basic realm=\"phpMyAdmin x\"' always; }"
+        "location / { return 404; }"
+    )
+    host, saved, config = "127.0.0.1", tmp_path / "scan.json", tmp_path / "tlscheck.toml"
+    server = nginx(page)
+    config.write_text(
+        f'targets = ["{host}:{server.port}"]\n'
+        f'[endpoints."{host}"]\nexternal = ["example-cdn.com"]\n'
+    )
+    done = tlscheck(
+        *("scan", "-c", str(config), "--only", "http,ports", "--ports", str(server.port)),
+        *("--save", str(saved), "--checklist", "vendor-138"),
+    )
+    assert done.returncode == 1, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "phpMyAdmin answers at /phpmyadmin/ (status 401)" in said
+    assert "example-ads.com is used and not declared, for: image; hosts: b.example-ads.com" in said
+    assert "scripts of example-cdn.com without a digest" in said
+    assert "marks of FortiWeb (WAF) were seen; anybody can forge them" in said
+    # The declaration is in the scan file: nobody needs the configuration to judge again.
+    config.unlink()
+    again = tlscheck("judge", str(saved), "-f", "json")
+    assert again.stdout.encode() == saved.read_bytes()
+    web = tlscheck("judge", str(saved), "-f", "html", "--lang", "en").stdout
+    for text in ("phpMyAdmin answers at /phpmyadmin/", "marks of FortiWeb (WAF) were seen"):
+        assert text in web
+    rows = {a["item"]: a["answer"] for a in json.loads(again.stdout)["answers"] if not a["target"]}
+    assert {row: rows[row] for row in ("51", "55")} == {"51": "not_met", "55": "not_met"}
+    # Services alone were declared, and no ports.
+    ports = next(
+        t["seen"]["ports"] for t in json.loads(again.stdout)["targets"] if "ports" in t["seen"]
+    )
+    assert ports["declared"] is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "asked"), [("external = []", False), ("tcp = [443]", True), ("", True)]
+)
+def test_declared_services_alone_are_no_reason_to_look_for_ports(
+    declared: str, asked: bool, tmp_path: Path
+) -> None:
+    config = tmp_path / "tlscheck.toml"
+    config.write_text(f'targets = ["127.0.0.1:1"]\n[endpoints."127.0.0.1"]\n{declared}\n')
+    plan = tlscheck("scan", "-c", str(config), "--plan").stdout
+    assert ("well-known paths" in plan) is asked
+
+
+def test_a_name_in_the_configuration_that_is_none(mistake: Mistake, tmp_path: Path) -> None:
+    config = tmp_path / "tlscheck.toml"
+    config.write_text('targets = ["127.0.0.1:1"]\n[endpoints."127.0.0.1:443"]\ntcp = [443]\n')
+    line = mistake("scan", "-c", str(config))
+    assert "endpoints.'127.0.0.1:443'" in line
+    assert "write a name or an address, and nothing beside it" in line

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tlscheck import domains, profile
-from tlscheck.config import ALL, Budgets, Domain, Listed, Settings, load, place
+from tlscheck import domains, exposure, profile
+from tlscheck.config import (
+    ALL,
+    Budgets,
+    Domain,
+    Endpoint,
+    Exposure,
+    Listed,
+    Settings,
+    load,
+    place,
+)
 from tlscheck.errors import ConfigError
 
 
@@ -187,3 +197,103 @@ def test_what_is_declared_must_be_a_domain_that_is_registered(file: Path) -> Non
     file.write_text('[domain."www.example.co.jp"]\nholder = ["x"]')
     with pytest.raises(ConfigError, match=r'write \[domain."example.co.jp"\]'):
         domains.declared(load(file), str(file))
+
+
+def test_endpoints_and_exposure(file: Path) -> None:
+    file.write_text(
+        """\
+[endpoints."Clinic.Example.jp."]
+tcp = [80, 443]
+vpn_udp = [500, 4500]
+
+[endpoints."2001:DB8::1"]
+external = ["example-cdn.com", ".Fonts.Example.net", "*.例え.jp", "192.0.2.9"]
+
+[endpoints."192.0.2.1"]
+external = []
+
+[exposure]
+rate = 0
+tries = 1
+""",
+        encoding="utf-8",
+    )
+    settings = load(file)
+    assert settings.exposure == Exposure(rate=0, tries=1)
+    declared = exposure.declared(settings, str(file))
+    assert declared == {
+        "clinic.example.jp": Endpoint(tcp=(80, 443), vpn_udp=(500, 4500)),
+        "2001:db8::1": Endpoint(
+            external=("example-cdn.com", "fonts.example.net", "xn--r8jz45g.jp", "192.0.2.9")
+        ),
+        "192.0.2.1": Endpoint(external=()),
+    }
+    # A list of services says nothing of the ports, not even that there are none.
+    assert [each.names_ports for each in declared.values()] == [True, False, False]
+    assert Endpoint().names_ports
+    assert Endpoint(udp=(53,), external=()).names_ports
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[endpoints."a.jp"]\ntpc = [1]', ": unknown key endpoints.a.jp.tpc; did you mean tcp?"),
+        ('[endpoints."a.jp"]\nextern = []', "did you mean external?"),
+        ('[endpoints."a.jp"]\nzzz = 1', "known are tcp, udp, vpn_tcp, vpn_udp, external"),
+        ('[endpoints."a.jp"]\nrate = 1', "write it in [exposure]"),
+        ("vpn_udp = [1]", 'write it in [endpoints."clinic.example.jp"]'),
+        ('[endpoints."a.jp"]\ntcp = 443', "must be a list, not 443; write tcp = [80, 443]"),
+        ('[endpoints."a.jp"]\ntcp = ["443"]', "must be a valid integer, not '443'; write tcp ="),
+        ('[endpoints."a.jp"]\nudp = [0]', "endpoints.a.jp.udp[0]: must be greater than or equal"),
+        ('[endpoints."a.jp"]\nvpn_tcp = [65536]', "less than or equal to 65535, not 65536; write"),
+        ('[endpoints."a.jp"]\nexternal = "b.com"', "a list, not 'b.com'; write external = [\""),
+        ('[endpoints."a.jp"]\nexternal = [1]', "external[0]: must be a valid string, not 1; write"),
+        ('[endpoints."a.jp"]\nexternal = [""]', "external[0]: must not be empty; write external"),
+        ('endpoints."a.jp" = 443', 'a table, not 443; write [endpoints."clinic.example.jp"]'),
+        ("[endpoints]\ntcp = [443]", 'a table, not [443]; write [endpoints."clinic.example.jp"]'),
+        ("endpoints = 3", 'key endpoints: must be a table, not 3; write [endpoints."clinic'),
+        ("[exposure]\nrat = 1", ": unknown key exposure.rat; did you mean rate?"),
+        ("[exposure]\ntcp = [1]", 'write it in [endpoints."clinic.example.jp"]'),
+        ('[exposure]\nrate = "1"', "must be a valid number, not '1'; write rate = 100"),
+        ("[exposure]\nrate = -1", "must be greater than or equal to 0, not -1; write rate = 100"),
+        ("[exposure]\nrate = inf", "key exposure.rate: must be a finite number, not inf"),
+        ("[exposure]\nparallel = 0", "must be greater than or equal to 1, not 0; write parallel ="),
+        ("[exposure]\nparallel = 2.5", "key exposure.parallel: must be a valid integer"),
+        ("[exposure]\ntimeout = 0", "must be greater than 0, not 0; write timeout = 3"),
+        ("[exposure]\ntries = 6", "must be less than or equal to 5, not 6; write tries = 2"),
+        ("exposure = true", "key exposure: must be a table, not True; write [exposure]"),
+    ],
+)
+def test_mistakes_about_endpoints_and_exposure(file: Path, text: str, said: str) -> None:
+    assert said in mistake(file, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[endpoints."a.jp:443"]', "endpoints.'a.jp:443': "),
+        ('[endpoints."https://a.jp"]', "write a name or an address, and nothing beside it"),
+        ('[endpoints."a_b.jp"]', "underscore"),
+        ('[endpoints."300.1.1.1"]', "ends in a number"),
+        ('[endpoints." "]', "is no host name"),
+        ('[endpoints."a\\nb"]', "is no host name"),
+        ('[endpoints."*.a.jp"]', "is no host name"),
+        ('[endpoints."A.jp"]\n[endpoints."a.jp."]', "a.jp is there twice; put all into one table"),
+        (
+            '[endpoints."a.jp"]\nexternal = ["ok.com", "b.com/x"]',
+            "external[1]: target 'b.com/x' is",
+        ),
+        ('[endpoints."a.jp"]\nexternal = ["https://b.com"]', "'a.jp'.external[0]: "),
+        ('[endpoints."a.jp"]\nexternal = ["*"]', "external[0]: "),
+        ('[endpoints."a.jp"]\nexternal = ["jp"]', "jp is no domain of one holder; write one such"),
+        ('[endpoints."a.jp"]\nexternal = ["*.co.jp"]', "co.jp is no domain of one holder"),
+    ],
+)
+def test_declared_names_that_are_none(file: Path, text: str, said: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        exposure.declared(load(file), str(file))
+    line = str(caught.value)
+    assert line.startswith(str(file))
+    assert line.isprintable()
+    assert said in line

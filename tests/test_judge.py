@@ -16,6 +16,7 @@ from tlscheck import profile as profiles
 from tlscheck.errors import ChecklistError, ProfileError
 from tlscheck.model import (
     Basis,
+    Confidence,
     Evidence,
     Finding,
     Grade,
@@ -30,6 +31,7 @@ from tlscheck.model import (
     Target,
     Verdict,
 )
+from tlscheck.observations import http
 from tlscheck.observations.certificate import Trust
 from tlscheck.observations.tls import ClientCertificate, Demand
 from tlscheck.report import Report
@@ -69,6 +71,56 @@ def own_profile(tmp_path: Path) -> Iterator[Any]:
         return str(path)
 
     yield written
+
+
+# -- Rows about what is around the page ---------------------------------------------------------
+
+BAD = (http.Cookie("JSESSIONID", secure=True),)
+CDN = (http.Load("https://a.example-cdn.com", ("script",)),)
+CONSOLE = http.ManagementPage("/login", "Grafana", 200, Confidence.HIGH)
+
+
+@pytest.mark.parametrize(
+    ("changes", "answers"),
+    [
+        ({}, {"48": "document_needed", "51": "document_needed", "53": "document_needed"}),
+        ({"cookies": BAD}, {"48": "not_met", "51": "document_needed"}),
+        ({"cookies": (http.Cookie("clinic"),)}, {"48": "undetermined"}),
+        ({"loads": CDN}, {"51": "not_met"}),
+        ({"loads": CDN, "declared_external": None}, {"51": "document_needed"}),
+        ({"loads": CDN, "declared_external": ("example-cdn.com",)}, {"51": "document_needed"}),
+        ({"last_status": 503}, {"51": "undetermined"}),
+        ({"marks": (http.Mark("waf", "Scutum"),)}, {"53": "document_needed"}),
+        ({}, {"55": "document_needed"}),
+        ({"management": None}, {"55": "document_needed"}),
+        ({"management": http.Management(found=(CONSOLE,))}, {"55": "not_met"}),
+        ({"management": http.Management(stopped=Reason.BANNED)}, {"55": "undetermined"}),
+        ({"management": http.Management(locked=("/webmin/",))}, {"55": "undetermined"}),
+    ],
+)
+def test_rows_about_what_is_around_the_page(
+    changes: dict[str, Any], answers: dict[str, str]
+) -> None:
+    look = good_look(http=make.http_observation(**changes))
+    report = judged(look, make.address_look(), names=("vendor-138", "standard-2026"))
+    found = {(a.checklist, a.item): a.answer for a in report.answers if a.target is None}
+    assert {row: found["vendor-138", row] for row in answers} == answers
+    if "55" in answers:
+        assert found["standard-2026", "2-1-viii"] == answers["55"]
+
+
+def test_management_pages_are_not_asked_for_unless_exposure_is() -> None:
+    look = good_look(http=make.http_observation(management=None))
+    report = judged(look, names=("vendor-138",))
+    (row,) = (a for a in report.answers if a.item == "55" and a.target is None)
+    assert (row.answer, [p.cause for p in row.parts]) == ("undetermined", ["not_asked"])
+    assert "http.management-pages@" in " ".join(row.findings)
+
+
+def test_a_service_without_a_page_leaves_the_rows_about_pages_open() -> None:
+    report = judged(missed_look("http"), names=("vendor-138",))
+    found = {a.item: a.answer for a in report.answers if a.target is None}
+    assert {found[row] for row in ("48", "51", "53", "55")} == {"undetermined"}
 
 
 # -- What was missed ----------------------------------------------------------------------------

@@ -124,10 +124,11 @@ def test_every_profile_judges_the_good_observation(name: str) -> None:
 def test_the_good_observation_is_good() -> None:
     found = judging.judge(make.scan(), names=()).findings
     others = [f.rule for f in found if f.verdict is not Verdict.PASS]
-    # That no VPN shows itself is never a pass; aggressive mode is asked for only where told.
+    # That no WAF or VPN shows itself is never a pass; aggressive mode is asked for only where told.
     assert others == [
         "tls.encrypt-then-mac",
         "http.origin-leg",
+        "http.web-firewall",
         "vpn.ssl-vpn",
         "vpn.tunnels",
         "ike.aggressive-mode",

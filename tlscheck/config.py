@@ -97,6 +97,13 @@ class Endpoint:
     vpn_tcp: tuple[_Port, ...] = ()
     """In use for a VPN."""
     vpn_udp: tuple[_Port, ...] = ()
+    external: tuple[_Name, ...] | None = None
+    """Domains that its pages may use, with all below them; ``None``: nothing is said of them."""
+
+    @property
+    def names_ports(self) -> bool:
+        """Whether it says which ports are meant to be there, and be it none."""
+        return self.external is None or any((self.tcp, self.udp, self.vpn_tcp, self.vpn_udp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +238,8 @@ _KNOWN: dict[str, tuple[str, ...]] = {
         ("network", Network),
         ("domain.*", Domain),
         ("history", History),
+        ("endpoints.*", Endpoint),
+        ("exposure", Exposure),
     )
 }
 """The keys of each table."""
@@ -259,7 +268,21 @@ _EXAMPLES = {
     "domain.*.registrar": 'registrar = ["Example Registrar"]',
     "domain.*.name_servers": 'name_servers = ["ns1.example.jp", "ns2.example.jp"]',
     "domain.*.in_use_since": "in_use_since = 2019-04-01",
+    "endpoints": '[endpoints."clinic.example.jp"]',
+    "endpoints.*.tcp": "tcp = [80, 443]",
+    "endpoints.*.udp": "udp = [3478]",
+    "endpoints.*.vpn_tcp": "vpn_tcp = [1194]",
+    "endpoints.*.vpn_udp": "vpn_udp = [500, 4500]",
+    "endpoints.*.external": 'external = ["example-cdn.com", "fonts.example.net"]',
+    "exposure": "[exposure]",
+    "exposure.rate": "rate = 100",
+    "exposure.parallel": "parallel = 50",
+    "exposure.timeout": "timeout = 3",
+    "exposure.tries": "tries = 2",
 }
+
+_NAMED = ("domain", "endpoints")
+"""Tables of tables, each of which has a name of the file's own."""
 
 
 _UNKNOWN = "unexpected_keyword_argument"
@@ -271,18 +294,23 @@ def _mistake(error: ValidationError) -> Phrase:
     first = next((each for each in mistakes if each["type"] == _UNKNOWN), mistakes[0])
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     key, value = _line(place.removeprefix(".")), f"{first['input']!r:.60}"
+    general = _general(first["loc"])
     match first["type"]:
         case "unexpected_keyword_argument":
-            return Phrase(": unknown key {key}; {hint}", key=key, hint=_nearest(key))
+            return Phrase(": unknown key {key}; {hint}", key=key, hint=_nearest(general))
         case "missing" | "missing_argument":
-            return Phrase(": key {key} is missing; write {example}", key=key, example=_example(key))
+            return Phrase(
+                ": key {key} is missing; write {example}", key=key, example=_example(general)
+            )
         case "tuple_type":
             wanted = Phrase("must be a list")
         case "dataclass_type" if key.startswith("targets"):
             wanted = Phrase("must be a string or a table")
         case "string_too_short":
             return Phrase(
-                ", key {key}: must not be empty; write {example}", key=key, example=_example(key)
+                ", key {key}: must not be empty; write {example}",
+                key=key,
+                example=_example(general),
             )
         case _:
             wanted = minded(first)
@@ -291,13 +319,13 @@ def _mistake(error: ValidationError) -> Phrase:
         key=key,
         wanted=wanted,
         value=value,
-        example=_example(key),
+        example=_example(general),
     )
 
 
-def _nearest(key: str) -> Phrase:
-    """The known key that the unknown *key* may stand for, in its table or in another."""
-    table, _, name = _general(key).rpartition(".")
+def _nearest(general: str) -> Phrase:
+    """The known key that an unknown one may stand for, in its table or in another."""
+    table, _, name = general.rpartition(".")
     known = _KNOWN.get(table, ())
     if near := difflib.get_close_matches(name, known, n=1):
         return Phrase("did you mean {name}?", name=near[0])
@@ -309,16 +337,17 @@ def _nearest(key: str) -> Phrase:
     return Phrase("known are {names}", names=known)
 
 
-def _example(key: str) -> str:
-    """How the key, or the list it stands in, is written."""
-    name = re.sub(r"\[\d+\].*", "", _general(key))
-    known = (name, name.rpartition(".")[0])
-    return next((_EXAMPLES[each] for each in known if each in _EXAMPLES), name)
+def _example(general: str) -> str:
+    """How the key, or the table it stands in, is written."""
+    known = (general, general.rpartition(".")[0])
+    return next((_EXAMPLES[each] for each in known if each in _EXAMPLES), general)
 
 
-def _general(key: str) -> str:
-    """*key* without its numbers, and without the name that the file gives a domain."""
-    return re.sub(r"^domain\..*?(?=(\.[a-z_]+)?$)", "domain.*", re.sub(r"\[\d+\]", "", key))
+def _general(loc: tuple[int | str, ...]) -> str:
+    """The key at *loc* without numbers in lists, and without the name that the file gives."""
+    if loc[0] in _NAMED and len(loc) > 1:
+        loc = (loc[0], "*", *loc[2:])
+    return ".".join(_line(part) for part in loc if isinstance(part, str))
 
 
 def _whole(table: str) -> str:

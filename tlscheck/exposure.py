@@ -11,7 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tlscheck import config
+from tlscheck import config, suffixes, targets
+from tlscheck.errors import ConfigError, TargetError
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scope, Target
 from tlscheck.net import Net, is_public
 from tlscheck.observations.http import HttpObservation
@@ -71,6 +72,70 @@ def cost(subjects: Sequence[str], order: Order) -> Cost:
         tcp, udp = len(vpn.markers().tcp), len(vpn.markers().udp)
     packets = ike.MOST_PACKETS if ike.SUBJECT in subjects else 0
     return Cost(tuple(subjects), tcp, udp, packets)
+
+
+def declared(settings: config.Settings, path: str) -> dict[str, config.Endpoint]:
+    """What the configuration file *path* says of each host and address. ConfigError."""
+    found: dict[str, config.Endpoint] = {}
+    for name, endpoint in settings.endpoints.items():
+        key = f"endpoints.{name!r:.100}"
+        host = _spelt(name, path, key)
+        if host in found:
+            raise ConfigError(
+                "{file}, key {key}: {host} is there twice; put all into one table",
+                file=path,
+                key=key,
+                host=host,
+            )
+        services = endpoint.external
+        if services is not None:
+            services = tuple(
+                _service(each, path, f"{key}.external[{number}]")
+                for number, each in enumerate(services)
+            )
+        found[host] = replace(endpoint, external=services)
+    return found
+
+
+def _spelt(name: str, path: str, key: str) -> str:
+    try:
+        return targets.host(name)
+    except TargetError as error:
+        raise ConfigError(
+            "{file}, key {key}: {error}; write a name or an address, and nothing beside it",
+            file=path,
+            key=key,
+            error=error,
+        ) from error
+
+
+def _service(name: str, path: str, key: str) -> str:
+    """A declared domain; a suffix of many holders would let all of them in."""
+    host = _spelt(name.removeprefix("*").removeprefix("."), path, key)
+    if not targets.is_address(host) and not suffixes.registrable(host):
+        raise ConfigError(
+            "{file}, key {key}: {host} is no domain of one holder; write one such as {example}",
+            file=path,
+            key=key,
+            host=host,
+            example="example-cdn.com",
+        )
+    return host
+
+
+def with_services(looks: Iterable[Look], order: Order) -> list[Look]:
+    """*looks*, where a page has been seen with the external services that it may use."""
+    whole = []
+    for entry in looks:
+        page, place = entry.seen.get("http"), entry.target.target
+        if isinstance(page, HttpObservation) and place is not None:
+            told = [order.declared.get(name) for name in (place.host, place.address)]
+            lists = [each.external for each in told if each and each.external is not None]
+            if lists:
+                page = replace(page, declared_external=tuple(sorted(set().union(*lists))))
+                entry = replace(entry, seen={**entry.seen, "http": page})
+        whole.append(entry)
+    return whole
 
 
 async def look(
@@ -197,9 +262,10 @@ class _Address:
         return found
 
     def _said(self) -> list[config.Endpoint]:
-        """What is declared of the address, or of a host at it."""
+        """What is declared of the ports of the address, or of a host at it."""
         names = {self.address, *(place.host for place in self.places)}
-        return [self.order.declared[name] for name in names if name in self.order.declared]
+        told = [self.order.declared[name] for name in names if name in self.order.declared]
+        return [endpoint for endpoint in told if endpoint.names_ports]
 
     def _meant(self) -> dict[str, tuple[int, ...]] | None:
         """The ports that are meant to be there, the targets' own with them; ``None``: nothing is

@@ -30,7 +30,7 @@ from tlscheck.observations.certificate import CertificateObservation, Chain
 from tlscheck.profile import Profile, Setting
 from tlscheck.report import SUBJECTS, Report
 from tlscheck.rules.core import NotApplicable
-from tlscheck.targets import registrable
+from tlscheck.suffixes import registrable
 
 _log = logging.getLogger(__name__)
 _KINDS = {kind: subject for subject, kind in SUBJECTS.items()}

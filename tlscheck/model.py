@@ -77,6 +77,19 @@ class Grade(StrEnum):
     UNVERIFIED = "unverified"
 
 
+class Confidence(StrEnum):
+    """How sure a mark is."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """Position from the surest (0) on."""
+        return list(Confidence).index(self)
+
+
 class Reach(StrEnum):
     """How far a look from outside reaches into a part of a checklist item."""
 

@@ -16,7 +16,7 @@ from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
 from tlscheck.observations.certificate import CertificateObservation, Presented
-from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.http import HttpObservation, Management
 from tlscheck.probes import certificate, live, tls
 from tlscheck.probes.preamble import preamble
 from tlscheck.targets import TargetSpec, endpoint_id, name_id, parse, place
@@ -118,6 +118,10 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     looks = _with_shared_keys([look for several_looks in found for look in several_looks])
     looks += await of_addresses
     looks += domains.completed(seen_domains, looks)
+    if order.exposure is not None:
+        from tlscheck import exposure
+
+        looks = exposure.with_services(looks, order.exposure)
     return Scan(
         at=at,
         version=__version__,
@@ -142,7 +146,7 @@ class _Course:
         self.mail = asyncio.Event()
         """That the mail hosts were looked at, whose addresses nobody knew before."""
         self.tls = _Stage(places)
-        self.datagrams = _Stage(places)
+        self.rest = _Stage(places)
         self.seen: dict[Place, Look] = {}
         self._lanes: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -152,7 +156,7 @@ class _Course:
 
     async def endpoints(self, address: str) -> list[Look]:
         """The looks at the endpoints of *address*, once all of them are over."""
-        await self.datagrams.over(address)
+        await self.rest.over(address)
         return [look for place, look in self.seen.items() if place.address == address]
 
 
@@ -235,7 +239,7 @@ async def _named(
     if of_address or not set(order.subjects) - {*DOMAIN_SUBJECTS, *ADDRESS_SUBJECTS}:
         for each in found:
             course.tls.end(each)
-            course.datagrams.end(each)
+            course.rest.end(each)
         return []
     looks = await asyncio.gather(
         *(_whole(net, asked, place, order, course, gate, tell) for place in found)
@@ -255,7 +259,7 @@ async def _whole(
     gate: asyncio.Semaphore,
     tell: Tell,
 ) -> Look:
-    """All of one endpoint: its TLS, then what is asked over UDP."""
+    """All of one endpoint: its TLS, then what is asked over UDP, then what looks like scanning."""
     try:
         entry = await _endpoint(net, asked, place, order, course.places, gate, tell)
     finally:
@@ -265,9 +269,13 @@ async def _whole(
             await course.tls.over(place.address)
             async with course.lane(place.address):
                 entry = await _by_datagrams(net, entry, place, question, tell)
+        if {"http", "ports"} <= set(order.subjects):
+            await course.tls.over(place.address)
+            async with gate:
+                entry = await _with_management(net, entry, place, order, tell)
         course.seen[place] = entry
     finally:
-        course.datagrams.end(place)
+        course.rest.end(place)
     return entry
 
 
@@ -344,6 +352,26 @@ async def _by_datagrams(
         seen, missed = {}, [Missed(question.subject, Reason.BUG, type(error).__name__)]
     tell(entry.target.id, "", net.spent(place))
     return replace(entry, seen={**entry.seen, **seen}, missed=(*entry.missed, *missed))
+
+
+async def _with_management(net: Net, entry: Look, place: Place, order: Order, tell: Tell) -> Look:
+    """*entry* with the pages of management that answer, where exposure is asked about: to whoever
+    watches the endpoint it looks like scanning, so it comes after all that is harmless.
+    """
+    page = entry.seen.get("http")
+    if not isinstance(page, HttpObservation):
+        return entry
+    from tlscheck.probes import management
+
+    tell(entry.target.id, "HTTP", entry.connections)
+    try:
+        found = await management.look(net, place, order.identity)
+    except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
+        _log.exception("%s", entry.target.id)
+        found = Management(stopped=Reason.BUG, detail=type(error).__name__)
+    tell(entry.target.id, "", net.spent(place))
+    page = replace(page, management=found)
+    return replace(entry, seen={**entry.seen, "http": page}, connections=net.spent(place))
 
 
 async def _look(

@@ -11,15 +11,14 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import NoReturn
 
 import idna
-from publicsuffixlist import PublicSuffixList
 
 from tlscheck.errors import TargetError
 from tlscheck.model import Place
+from tlscheck.suffixes import registrable as registrable
 from tlscheck.text import Phrase
 
 
@@ -107,6 +106,13 @@ def parse(text: str) -> TargetSpec:
     )
 
 
+def host(text: str) -> str:
+    """The name (as A-labels) or address that *text* is, without a port. TargetError."""
+    if not text or not text.isprintable() or any(char.isspace() for char in text):
+        _refuse(text, "is no host name; write a name or an address")
+    return _address(text.removeprefix("[").removesuffix("]")) or _name(text, text)
+
+
 def server_name(text: str) -> str:
     """The name to send as SNI, as A-labels. TargetError."""
     if _address(text.strip("[]")):
@@ -134,23 +140,9 @@ def name_id(service: str, host: str, port: int) -> str:
     return f"{service}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def registrable(host: str) -> str:
-    """The domain that *host* is registered under: one label below a public suffix (the ICANN part
-    of the list). Empty for an address, a single label and a public suffix itself.
-    """
-    if ":" in host or "." not in host or _address(host):
-        return ""
-    return str(_suffixes().privatesuffix(host) or "")
-
-
 def is_address(host: str) -> bool:
     """Whether *host* is a literal address."""
     return _address(host) is not None
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList(only_icann=True)
 
 
 # ---- parts -----------------------------------------------------------------------------------

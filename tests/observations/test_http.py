@@ -238,6 +238,22 @@ def test_refusals_for_want_of_a_client_certificate(status: int, body: str, refus
         (("set-cookie", "TSX=01234567"), []),
         (("server", "nginx"), []),
         (("x-request-id", "1"), []),
+        (("server", "rhino-core-shield"), ["Link11"]),
+        (("server", "Baffin-Bay-Inlet"), ["Baffin Bay"]),
+        (("server", "Variti/0.9.3a"), ["Variti"]),
+        (("server", "Sucuri/Cloudproxy"), ["Sucuri"]),
+        (("server", "WebSEAL/10.0.7"), ["IBM WebSEAL"]),
+        (("server", "ArvanCloud"), ["ArvanCloud"]),
+        (("x-servedby", "KEMP-LM"), ["Kemp LoadMaster"]),
+        (("x-azion-request-id", "00a1"), ["Azion"]),
+        (("bestcdn", "Cachefly"), ["CacheFly"]),
+        (("set-cookie", "PLBSID=0.s1"), ["Profense"]),
+        (("set-cookie", "plbsident=0"), []),
+        (("set-cookie", "lm_sessid=1"), ["Limelight"]),
+        (("set-cookie", "lm_sessidx=1"), []),
+        (("server", "openresty"), []),
+        (("server", "squid"), []),
+        (("x-amz-request-id", "1"), []),
     ],
 )
 def test_marks(field: tuple[str, str], marks: list[str]) -> None:
@@ -335,6 +351,11 @@ def test_urls_are_kept_without_secrets(url: str, safe: str) -> None:
         ('<script>s="wss://x.example:8443/s"</script>', "wss://x.example:8443", ("named",)),
         ('<script>u="https:\\/\\/x.example\\/s"</script>', "https://x.example", ("named",)),
         ('<script>n="http://www.w3.org/2000/svg"</script>', None, ()),
+        ("<script>s.src='//x.example/t.js'</script>", "https://x.example", ("named",)),
+        ('<script>a = "// x"; b = "//x"; c = 1 //x.example/</script>', None, ()),
+        ("<style>a{background:url(//x.example/a)}</style>", "https://x.example", ("style",)),
+        ("<svg><script href=//x.example/a />", "https://x.example", ("script",)),
+        ("<svg><use xlink:href=//x.example/a#b />", "https://x.example", ("image",)),
         ("<p>http://x.example</p>", None, ()),
         ("<!-- <img src=http://x.example> -->", None, ()),
         ('<img src="http://[::1">', None, ()),
@@ -353,6 +374,28 @@ def test_urls_are_kept_without_secrets(url: str, safe: str) -> None:
 )  # fmt: skip
 def test_loads(page: str, origin: str | None, kinds: tuple[str, ...]) -> None:
     assert seen(page).loads == ((Load(origin, kinds),) if origin else ())
+
+
+@pytest.mark.parametrize(
+    ("page", "origins"),
+    [
+        ("<script src=//x.example/a></script>", ("https://x.example",)),
+        ("<script src=//x.example/a integrity=''></script>", ("https://x.example",)),
+        ("<script src=//x.example/a integrity=sha384-AAAA></script>", ()),
+        (
+            "<script src=//x.example/a integrity=sha384-AAAA></script><script src=//x.example/b>",
+            ("https://x.example",),
+        ),
+        ("<script src=/a></script><script src=//clinic.example/a></script>", ()),
+        ("<script>1</script><link rel=stylesheet href=//x.example/a><script src=data:,1>", ()),
+    ],
+)
+def test_scripts_without_a_digest(page: str, origins: tuple[str, ...]) -> None:
+    assert seen(page).unguarded == origins
+
+
+def test_the_host_that_was_asked_is_kept() -> None:
+    assert seen("").host == "clinic.example"
 
 
 def test_fields_name_origins_too() -> None:

@@ -19,8 +19,8 @@ from tlscheck.observations.http import (
     Policy,
     Redirect,
 )
-from tlscheck.rules import http
 from tlscheck.rules.core import NotApplicable, Rule, collect
+from tlscheck.rules.http import answers as http
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 YEAR = 31_536_000

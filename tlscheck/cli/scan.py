@@ -64,7 +64,10 @@ if TYPE_CHECKING:
 @click.option(
     "--exposure",
     is_flag=True,
-    help=_("Look for open ports, SSL-VPN and IPsec at the targets' addresses too."),
+    help=_(
+        "Look for open ports, SSL-VPN and IPsec at the targets' addresses and for management pages"
+        " too."
+    ),
 )
 @click.option(
     "--ports", metavar="N,...", help=_("These TCP ports only, as 22,8000-8100; all: every one.")
@@ -143,7 +146,8 @@ def scan(
         lists = catalogs.names()
     for each in lists:
         catalogs.load(each)
-    with_addresses = exposure or bool(ports) or bool(settings.endpoints)
+    declares = any(endpoint.names_ports for endpoint in settings.endpoints.values())
+    with_addresses = exposure or bool(ports) or declares
     order = pipeline.Order(
         targets=asked,
         profile=name,
@@ -179,6 +183,7 @@ def scan(
         ),
         exposure=_exposed(
             settings,
+            config or "",
             ports,
             {"rate": rate, "parallel": parallel, "tries": tries},
             {"thorough": thorough, "aggressive": aggressive},
@@ -244,6 +249,7 @@ def _authorities(path: str) -> bytes:
 
 def _exposed(
     settings: Settings,
+    config: str,
     only: str | None,
     said: Mapping[str, float | None],
     wished: Mapping[str, bool],
@@ -272,7 +278,9 @@ def _exposed(
     words = asdict(settings.exposure)
     switches = {name: words.pop(name) or value for name, value in wished.items()}
     return exposure.Order(
-        manner=Manner(only=numbers, **(words | own)), declared=settings.endpoints, **switches
+        manner=Manner(only=numbers, **(words | own)),
+        declared=exposure.declared(settings, config),
+        **switches,
     )
 
 
@@ -335,6 +343,15 @@ async def _plan(order: Order) -> list[str]:
             _("{target}: from {source}, about {usual} TLS connections, {most} at the most").format(
                 target=cost.target, source=cost.source, usual=cost.usual, most=cost.most
             )
+        )
+    if {"http", "ports"} <= set(order.subjects):
+        from tlscheck.probes import management
+
+        lines.append(
+            _(
+                "Of each web server {count} well-known paths, one after the other, for management"
+                " pages."
+            ).format(count=len(management.pages().probes))
         )
     lines.append(
         _(

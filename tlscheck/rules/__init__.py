@@ -18,7 +18,7 @@ from tlscheck.rules.core import collect
 RULES = collect(
     tls,
     certificate,
-    http,
+    *http.MODULES,
     addresses,
     registration,
     *dns.MODULES,

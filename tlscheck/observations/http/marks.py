@@ -1,4 +1,4 @@
-"""What stands in front of the server, by the marks that it leaves unasked."""
+"""What stands in front of the server, by marks that it leaves unasked, and anybody can forge."""
 
 from __future__ import annotations
 
@@ -25,12 +25,21 @@ MARKS: tuple[tuple[str, str, str, str], ...] = (
     ("cdn", "Google", "via", r"1\.1 google"),
     ("cdn", "Edgecast", "server", r"ec[sd] \("),
     ("cdn", "KeyCDN", "server", r"keycdn"),
+    ("cdn", "Limelight", "set-cookie", r"(limelight|l[mg]_sessid$)"),
+    ("cdn", "CacheFly", "bestcdn", r"cachefly"),
+    ("cdn", "CacheFly", "set-cookie", r"cfly_req"),
+    ("cdn", "Azion", "x-azion-edge-pop", r""),
+    ("cdn", "Azion", "x-azion-request-id", r""),
+    ("cdn", "ArvanCloud", "server", r"arvancloud"),
     ("waf", "Scutum", "server", r"scutum"),
     ("waf", "Imperva", "x-iinfo", r""),
     ("waf", "Imperva", "set-cookie", r"(visid_incap|incap_ses)_"),
     ("waf", "Sucuri", "x-sucuri-id", r""),
+    ("waf", "Sucuri", "x-sucuri-cache", r""),
+    ("waf", "Sucuri", "server", r"sucuri"),
     ("waf", "Wallarm", "server", r"nginx-wallarm"),
     ("waf", "Reblaze", "set-cookie", r"rbzid$"),
+    ("waf", "Reblaze", "server", r"reblaze secure web gateway"),
     ("waf", "FortiWeb", "set-cookie", r"fortiwafsid"),
     ("waf", "Barracuda", "set-cookie", r"(barra_counter_session|bni__barracuda)"),
     ("waf", "F5 ASM", "set-cookie", r"ts[0-9a-f]{6}([0-9a-f]{2})?$"),
@@ -39,10 +48,18 @@ MARKS: tuple[tuple[str, str, str, str], ...] = (
     ("waf", "Radware", "x-sl-compstate", r""),
     ("waf", "DDoS-Guard", "set-cookie", r"__ddg"),
     ("waf", "Huawei Cloud", "set-cookie", r"hwwafses"),
+    ("waf", "Huawei Cloud", "server", r"huaweicloudwaf"),
+    ("waf", "Profense", "set-cookie", r"plbsid$"),
+    ("waf", "Profense", "server", r"profense"),
     ("waf", "Qrator", "server", r"qrator"),
+    ("waf", "Link11", "server", r"rhino-core-shield"),
+    ("waf", "Baffin Bay", "server", r"baffin-bay"),
+    ("waf", "Variti", "server", r"variti"),
     ("proxy", "F5 BIG-IP", "set-cookie", r"bigipserver"),
     ("proxy", "AWS ALB", "set-cookie", r"awsalb"),
     ("proxy", "Envoy", "server", r"envoy"),
+    ("proxy", "Kemp LoadMaster", "x-servedby", r"kemp-lm"),
+    ("proxy", "IBM WebSEAL", "server", r"webseal"),
     ("proxy", "IBM DataPower", "x-backside-transport", r""),
 )
 

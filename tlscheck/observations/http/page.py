@@ -15,6 +15,10 @@ _ORIGINS_LIMIT = 400
 
 _LOADED_BY = {
     ("script", "src"): "script",
+    ("script", "href"): "script",
+    ("script", "xlink:href"): "script",
+    ("use", "href"): "image",
+    ("use", "xlink:href"): "image",
     ("img", "src"): "image",
     ("input", "src"): "image",
     ("video", "poster"): "image",
@@ -46,7 +50,11 @@ _LINKED_BY = {
     "dns-prefetch": "connect",
     "manifest": "manifest",
 }
-_NAMED = re.compile(r"\b(?:https?|wss?)://[A-Za-z0-9.\-]+(?::[0-9]+)?")
+_NAMED = re.compile(
+    r"""\b(?:https?|wss?)://[A-Za-z0-9.\-]+(?::[0-9]+)?"""
+    r"""|(?<=["'(])//[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)*\.[A-Za-z]{2,24}(?::[0-9]+)?(?=[/"')?])"""
+)
+"""A whole URL, or one without its scheme, as scripts and styles write them."""
 _NAMESPACES = ("http://www.w3.org", "http://schema.org", "https://schema.org", "http://ogp.me")
 _LINK_FIELD = re.compile(r'<([^<>]*)>[^,<]*?;\s*rel\s*=\s*"?([^",;]+)', re.IGNORECASE)
 _CHARSETS = {
@@ -84,15 +92,23 @@ class Page:
         self.generator = ""
         self._url = self._base = url
         self._found: dict[tuple[str, str], None] = {}
+        self._bare: dict[str, None] = {}
         self._fields(response)
         if self.html:
             self._read(response.body.decode(_encoding(parameters, response.body), "replace"))
 
     def loads(self) -> tuple[Load, ...]:
         """The origins other than the page's own, in order of their names."""
-        parts = split(self._url)
-        own = origin(parts) if parts else ""
+        own = self._own()
         return gather(pair for pair in self._found if pair[0] != own)
+
+    def unguarded(self) -> tuple[str, ...]:
+        """Those of them from which scripts come without ``integrity``."""
+        return tuple(sorted(self._bare.keys() - {self._own()}))
+
+    def _own(self) -> str:
+        parts = split(self._url)
+        return origin(parts) if parts else ""
 
     def _read(self, text: str) -> None:
         for tag, told, content in _elements(text):
@@ -110,6 +126,8 @@ class Page:
             self._add(candidate.strip().partition(" ")[0], "image")
         self._add_named(told.get("style", ""), "style")
         match tag:
+            case "script" if not told.get("integrity", "").strip():
+                self._bare.update(dict.fromkeys(self._origins(told.get("src", ""))))
             case "base" if self._base == self._url and "href" in told:
                 self._base = join(self._url, told["href"]) or self._url
             case "link":
@@ -146,12 +164,17 @@ class Page:
                 self._add(url, kind)
 
     def _add(self, url: str, kind: str) -> None:
+        for found in self._origins(url):
+            if (found, kind) not in self._found:
+                self.crowded = len(self._found) >= _ORIGINS_LIMIT
+                if not self.crowded:
+                    self._found[found, kind] = None
+
+    def _origins(self, url: str) -> tuple[str, ...]:
+        """The origin of *url*, as found on the page; none where it has none."""
         parts = split(join(self._base, url)) if url else None
-        pair = (kept(origin(parts)) if parts else "", kind)
-        if pair[0] and pair not in self._found:
-            self.crowded = len(self._found) >= _ORIGINS_LIMIT
-            if not self.crowded:
-                self._found[pair] = None
+        found = kept(origin(parts)) if parts else ""
+        return (found,) if found else ()
 
 
 # The standard library's parser takes hours for a megabyte of "<a <a <a …" (its time is quadratic),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tlscheck.model import Observation
+from tlscheck.model import Confidence, Observation, Reason
 
 
 class HstsFault(StrEnum):
@@ -144,6 +144,35 @@ class Alternative:
     port: int
 
 
+@dataclass(frozen=True, slots=True)
+class ManagementPage:
+    """A page by which something is managed, or which tells of its inside, and which answers."""
+
+    path: str
+    product: str
+    status: int
+    confidence: Confidence
+    """How sure the mark is by which it was recognised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Management:
+    """What came of asking for pages of management."""
+
+    asked: int = 0
+    """How many pages answered, whatever they said; the random path is none."""
+    found: tuple[ManagementPage, ...] = ()
+    locked: tuple[str, ...] = ()
+    """Paths that ask for a login (401) and do not say what for."""
+    everywhere: tuple[str, ...] = ()
+    """Products whose marks a random path has too: the page says nothing, or all is the product."""
+    unanswered: tuple[str, ...] = ()
+    """Paths that brought no answer, or were not asked for in the end."""
+    stopped: Reason | None = None
+    """Why the asking ended early."""
+    detail: str = ""
+
+
 # Content security policies are in `HttpObservation.policies`.
 SECURITY_HEADERS = frozenset(
     {
@@ -166,6 +195,8 @@ class HttpObservation(Observation):
     """Of the first answer."""
     last_status: int
     """Of the last answer, behind the redirects that were followed; the page is judged by it."""
+    host: str = ""
+    """The name or address that was asked."""
     redirects: tuple[Redirect, ...] = ()
     literal: bool = False
     """The host was asked by address, where HSTS has no effect (RFC 6797, 8.1.1)."""
@@ -185,11 +216,17 @@ class HttpObservation(Observation):
     """The last answer was read to its end."""
     loads: tuple[Load, ...] = ()
     """Other origins than its own that the page loads from or names."""
+    unguarded: tuple[str, ...] = ()
+    """Those from which it loads scripts without a digest (``integrity``)."""
+    declared_external: tuple[str, ...] | None = None
+    """The domains that the operator says its pages may use; ``None``: nothing is declared."""
     banners: Mapping[str, str] = field(default_factory=dict)
     """Fields that name software, by their names, of all answers; ``meta generator`` from HTML."""
     marks: tuple[Mark, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     """What the answers' Alt-Svc fields offer."""
+    management: Management | None = None
+    """``None`` if it was not asked for."""
     certificate_refused: bool = False
     """The answer says that a client certificate is missing or not liked."""
     clock_skew: int | None = None

@@ -3,8 +3,8 @@
 The marks are data (``profiles/vpn/markers.toml``). Matching is pure: answers go in, hits come out.
 """
 
+from tlscheck.model import Confidence
 from tlscheck.observations.vpn.markers import (
-    Confidence,
     Impact,
     Marker,
     Markers,

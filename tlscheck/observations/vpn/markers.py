@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tlscheck.model import Confidence
+
 
 class Impact(StrEnum):
     """What a probe does to who is asked. What does more than this is not sent at all."""
@@ -30,19 +32,6 @@ class Proof(StrEnum):
     """A product is there whose remote access is IPsec, as far as is known."""
     CLIENT_CERTIFICATE = "client_certificate"
     """The VPN says that it wants a client certificate."""
-
-
-class Confidence(StrEnum):
-    """How sure a mark is."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-    @property
-    def rank(self) -> int:
-        """Position from the surest (0) on."""
-        return list(Confidence).index(self)
 
 
 CERTIFICATE, CONTROL, ROOT = "certificate", "control", "root"
@@ -72,7 +61,7 @@ class Marker:
     id: str
     probe: str
     where: str
-    """``status``, ``header:<name>``, ``cookie``, ``body``, ``title``, ``location``,
+    """``status``, ``header:<name>``, ``realm``, ``cookie``, ``body``, ``title``, ``location``,
     ``certificate_subject``, ``certificate_issuer``, ``icon_md5`` or ``icon_murmur3``."""
     pattern: re.Pattern[str]
     proves: Proof
@@ -101,7 +90,7 @@ class Markers:
     """The newest date at which a source was read."""
     tcp: tuple[int, ...]
     udp: tuple[int, ...]
-    """The usual ports."""
+    """The usual ports; none of marks that have nothing to do with ports."""
     probes: Mapping[str, Probe]
     """In the order in which they are sent."""
     products: tuple[Product, ...]
@@ -114,10 +103,11 @@ class Markers:
 def parse(text: str) -> Markers:
     """The data file in *text*. KeyError, TypeError, ValueError: it is none."""
     file = tomllib.loads(text)
+    ports = file.get("ports", {})
     return Markers(
         date=max(str(source["date"]) for source in file["source"].values()),
-        tcp=tuple(file["ports"]["tcp"]),
-        udp=tuple(file["ports"]["udp"]),
+        tcp=tuple(ports.get("tcp", ())),
+        udp=tuple(ports.get("udp", ())),
         probes={id: _probe(id, table) for id, table in file["probe"].items()},
         products=tuple(_product(table) for table in file["product"]),
     )
@@ -144,7 +134,7 @@ def _marker(table: Mapping[str, Any]) -> Marker:
         **told
         | {
             "pattern": re.compile(table["pattern"]),
-            "proves": Proof(table["proves"]),
+            "proves": Proof(table.get("proves", Proof.PRODUCT)),
             "confidence": Confidence(table["confidence"]),
             "sources": tuple(table["sources"]),
             "status": tuple(table.get("status", ())),

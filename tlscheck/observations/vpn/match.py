@@ -131,7 +131,7 @@ def _our_words(marker: Marker, asked: Asked) -> bool:
     if kind == "header":
         own = [value for field, value in asked.fields if field.lower() == name]
         return any(marker.pattern.search(value) for value in own)
-    if kind in ("cookie", "body", "title", "location"):
+    if kind in ("realm", "cookie", "body", "title", "location"):
         return any(marker.pattern.search(words) for words in asked.words())
     return False
 
@@ -157,6 +157,8 @@ def _texts(where: str, answer: Answer) -> Iterable[str]:
             return (str(response.status),)
         case "header":
             return (value[:MOST_NAME] for value in response.all(name))
+        case "realm":
+            return (value[:MOST_NAME] for value in response.all("www-authenticate"))
         case "cookie":
             cookies = (value.partition(";")[0].strip() for value in response.all("set-cookie"))
             return (cookie[:MOST_NAME] for cookie in cookies)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from tlscheck.model import Observation, State
+from tlscheck.model import Confidence, Observation, State
 from tlscheck.observations.tls import Demand
-from tlscheck.observations.vpn.markers import Confidence, Proof
+from tlscheck.observations.vpn.markers import Proof
 
 Transport = Literal["tcp", "udp"]
 QUIET = frozenset({"connect", "openvpn_udp", "openvpn_tcp", "ipsec_tcp", "sstp"})

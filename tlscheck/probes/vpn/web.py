@@ -58,6 +58,8 @@ class Web:
         self.void: list[str] = []
         self.elsewhere: list[str] = []
         self.sent: list[str] = []
+        self.statuses: dict[str, int] = {}
+        """Of the answers, by probe."""
         self.unanswered: list[Unanswered] = []
         self.host = url_host(place.host) + ("" if place.port == 443 else f":{place.port}")
         """As it stands in the field Host."""
@@ -66,7 +68,8 @@ class Web:
         self._markers = markers
         self._identity = client_identity
         self._control: Answer | None = None
-        self._stopped: Reason | None = None
+        self.stopped: Reason | None = None
+        """Why nothing more is asked, if so."""
         self._silent = 0
         """Questions without an answer, one after another."""
         self._canaries = 0
@@ -84,7 +87,7 @@ class Web:
     @property
     def barred(self) -> Reason | None:
         """Why nothing more at all may be asked, if so."""
-        return self._stopped if self._stopped in _BARS else None
+        return self.stopped if self.stopped in _BARS else None
 
     @property
     def complete(self) -> bool:
@@ -101,8 +104,8 @@ class Web:
         """Send the probe *id*, unless it was sent or it is of no use any more."""
         if id in self.sent:
             return
-        if self._stopped is not None:
-            self.unanswered.append(Unanswered(id, self._stopped, sent=False))
+        if self.stopped is not None:
+            self.unanswered.append(Unanswered(id, self.stopped, sent=False))
             return
         probe = self._markers.probes[id]
         self.sent.append(id)
@@ -116,17 +119,26 @@ class Web:
         self.web = State.ACCEPTED
         self._silent = 0
         if self._limits(response):
-            self._stopped = Reason.LIMITED
+            self.stopped = Reason.LIMITED
             self.unanswered.append(Unanswered(id, Reason.LIMITED))
             return
+        self.statuses[id] = response.status
         answer = Answer(id, response)
         if id == CONTROL:
             self._control = answer
         await self._match(answer, asked)
 
+    async def again(self) -> int | None:
+        """The status that a random path has now; ``None``: it brings no answer."""
+        probe = self._markers.probes[CONTROL]
+        try:
+            return (await self._answer(probe, self._question(probe))).status
+        except NetError:
+            return None
+
     async def stop(self, reason: Reason) -> None:
         """Ask nothing more."""
-        self._stopped = self._stopped or reason
+        self.stopped = self.stopped or reason
         await self.close()
 
     async def close(self) -> None:
@@ -252,15 +264,12 @@ class Web:
         if self.web is not State.ACCEPTED:
             lost = self.tls is not State.ACCEPTED or self.demand is Demand.REQUIRED
             if lost or self._silent >= _RUNNING:  # nothing was ever heard
-                self._stopped = error.reason
+                self.stopped = error.reason
         elif self._silent >= _RUNNING:
             self._silent = 0
             self._canaries += 1
             if self._canaries > MOST_CANARIES:
-                self._stopped = Reason.FILTERED
+                self.stopped = Reason.FILTERED
                 return
-            probe = self._markers.probes[CONTROL]
-            try:
-                await self._answer(probe, self._question(probe))
-            except NetError:
-                self._stopped = Reason.BANNED
+            if await self.again() is None:
+                self.stopped = Reason.BANNED

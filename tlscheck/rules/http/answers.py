@@ -1,4 +1,4 @@
-"""What is good HTTP on an https endpoint."""
+"""What is good HTTP in the answers of an https endpoint."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def hsts(seen: HttpObservation, want: Hsts) -> Problems:
     it, and that every subdomain has https before includeSubDomains is switched on.
     """
     _needs_name(seen)
-    _needs_admission(seen)
+    needs_admission(seen)
     found = seen.hsts
     if found is None:
         yield Problem(
@@ -156,7 +156,7 @@ def hsts_preload(seen: HttpObservation) -> Problems:
     a duty: go there only when all names below the domain have https.
     """
     _needs_name(seen)
-    _needs_admission(seen)
+    needs_admission(seen)
     found = seen.hsts
     if found is None or found.fault is not None:
         yield Problem("absent", "there is no Strict-Transport-Security that browsers heed")
@@ -184,12 +184,12 @@ def cookies(seen: HttpObservation) -> Problems:
     A name that begins with ``__Host-`` makes browsers insist on Secure and on the host alone. How
     long an idle session lives is decided in the server and cannot be seen from outside.
     """
-    _needs_admission(seen)
+    needs_admission(seen)
     alive = [c for c in seen.cookies if c.lifetime is None or c.lifetime > 0]
     for cookie in alive:
         yield from _cookie(cookie)
     if not alive:
-        yield from _unseen(seen)
+        yield from unseen(seen)
         yield Note("none", "no cookie was set without logging in")
 
 
@@ -287,7 +287,7 @@ def headers(seen: HttpObservation, want: Headers) -> Problems:
     ``Header always set NAME VALUE``; start a content security policy with
     Content-Security-Policy-Report-Only and watch the reports.
     """
-    _needs_page(seen)
+    needs_page(seen)
     lacking = []
     for name in sorted(want.require):
         has = _PROTECTIONS.get(name)
@@ -295,9 +295,9 @@ def headers(seen: HttpObservation, want: Headers) -> Problems:
             yield Open("unheard-of", "the header {name} is not looked at", name=name)
         elif not has(seen):
             lacking.append(name)
-    unseen = tuple(_unseen(seen)) if lacking else ()
-    yield from unseen
-    for name in () if unseen else lacking:
+    doubts = tuple(unseen(seen)) if lacking else ()
+    yield from doubts
+    for name in () if doubts else lacking:
         yield Problem(name, "{name} is missing or has no effect", name=name)
     if any("'unsafe-inline'" in sources for sources in _sources(seen, "script-src", "default-src")):
         yield Note("unsafe-inline", "the content security policy allows inline scripts")
@@ -382,13 +382,12 @@ def mixed_origins(seen: HttpObservation) -> Problems:
     origins that the page names, and that its policy allows, are listed: compare them with your
     list of external services. What scripts load later is not seen.
     """
-    _needs_admission(seen)
+    needs_admission(seen)
     for hop in seen.redirects:
         if hop.direction is Direction.PLAINTEXT:
             yield Problem("redirect", "https redirects to {location}", location=hop.location)
-    yield from _unseen(seen)
-    if seen.html and not seen.whole:
-        yield Open("cut", "the page was not read to its end")
+    yield from unseen(seen)
+    yield from cut(seen)
     upgraded = any("upgrade-insecure-requests" in policy for policy in _enforced(seen))
     for load in seen.loads:
         if load.origin.startswith(("http://", "ws://")):
@@ -481,15 +480,17 @@ def _needs_name(seen: HttpObservation) -> None:
         raise NotApplicable("address", "HSTS has no effect on a host that is asked by its address")
 
 
-def _needs_admission(seen: HttpObservation) -> None:
+def needs_admission(seen: HttpObservation) -> None:
+    """Stand aside where all that shows is a refusal for want of a client certificate."""
     if seen.certificate_refused:
         raise NotApplicable(
             "client-certificate", "without an accepted client certificate there is only a refusal"
         )
 
 
-def _needs_page(seen: HttpObservation) -> None:
-    _needs_admission(seen)
+def needs_page(seen: HttpObservation) -> None:
+    """Stand aside where there is no page at all, by design."""
+    needs_admission(seen)
     last = seen.redirects[-1] if seen.redirects else None
     if last and not last.followed and last.direction is not Direction.OWN:
         raise NotApplicable(
@@ -497,7 +498,7 @@ def _needs_page(seen: HttpObservation) -> None:
         )
 
 
-def _unseen(seen: HttpObservation) -> Iterator[Open]:
+def unseen(seen: HttpObservation) -> Iterator[Open]:
     """Why the page itself has not been seen, if so."""
     last = seen.redirects[-1] if seen.redirects else None
     if last and not last.followed and last.direction is Direction.OWN:
@@ -510,6 +511,12 @@ def _unseen(seen: HttpObservation) -> Iterator[Open]:
         yield Open(
             "error", "the answer was an error (status {status}), no page", status=seen.last_status
         )
+
+
+def cut(seen: HttpObservation) -> Iterator[Open]:
+    """That there is more of the page, if so."""
+    if seen.html and not seen.whole:
+        yield Open("cut", "the page was not read to its end")
 
 
 def _enforced(seen: HttpObservation) -> list[Mapping[str, tuple[str, ...]]]:
