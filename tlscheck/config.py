@@ -114,6 +114,15 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """What stands in the head of an evaluation sheet."""
+
+    applicant: str = ""
+    evaluator: str = ""
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the file says, with defaults for what it leaves out. A field is a key."""
 
@@ -129,6 +138,7 @@ class Settings:
     endpoints: dict[_Name, Endpoint] = field(default_factory=dict)
     """By host or address: ``[endpoints."clinic.example.jp"]``."""
     exposure: Exposure = Exposure()
+    sheet: Sheet = Sheet()
 
 
 def load(path: Path) -> Settings:
@@ -213,6 +223,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
         ("targets", Listed),
         ("network", Network),
         ("domain.*", Domain),
+        ("sheet", Sheet),
     )
 }
 """The keys of each table."""
@@ -237,6 +248,10 @@ _EXAMPLES = {
     "domain.*.registrar": 'registrar = ["Example Registrar"]',
     "domain.*.name_servers": 'name_servers = ["ns1.example.jp", "ns2.example.jp"]',
     "domain.*.in_use_since": "in_use_since = 2019-04-01",
+    "sheet": "[sheet]",
+    "sheet.applicant": 'applicant = "Example Inc."',
+    "sheet.evaluator": 'evaluator = "Example Review"',
+    "sheet.product": 'product = "Example Clinic Online 2.1"',
 }
 
 

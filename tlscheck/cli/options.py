@@ -9,7 +9,7 @@ import click
 
 from tlscheck.cli.words import _
 
-FORMATS = ("text", "json", "html", "md", "csv", "sarif", "junit")
+FORMATS = ("text", "json", "html", "xlsx", "md", "csv", "sarif", "junit")
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
