@@ -6,6 +6,7 @@ All text is `visible`, in whole lines, and begins with words of ours.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,13 +18,15 @@ from tlscheck.render.view import FindingView, TargetView, said, targets
 from tlscheck.report import Report, encode
 from tlscheck.text import ANSWERS, CAUSES, moment, visible, voice, word
 
-MOST_LINES = 12
+MOST_LINES = 10
 """How many lines tell of what is bad; the sheet of findings has all."""
-MOST_TARGETS = 4
-MOST_RULES = 6
+MOST_TARGETS = 3
+MOST_RULES = 8
 """How many rules are told with what to change; the sheet of remedies has all."""
-LONGEST = 300
+LONGEST = 120
 """Characters of one piece of evidence."""
+ROOM = 1500
+"""About how many letters a cell takes, for a row must not be higher than a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,12 @@ class Entry:
 
 
 _Grounds = Sequence[tuple[TargetView, FindingView]]
+"""The findings that an answer rests on, the weightiest first."""
 
 
 def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
     """The rows of all checklists, by checklist and item."""
+    _ = voice(lang)
     seen = targets(report, lang)
     profiles = {profile.id: profile for profile in report.profiles}
     source = document(report, lang)
@@ -52,16 +57,17 @@ def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
         whole = {answer.item: answer for answer in report.overall(checklist.id)}
         for item in (i for i in checklist.items if i.id in whole):
             answer = whole[item.id]
-            grounds = tuple(_grounds(answer, seen))
+            own = profiles[answer.profile]
+            grounds = sorted(_grounds(answer, seen), key=lambda pair: _weight(pair[1], own))
             evidence = [
-                voice(lang)(
+                _(
                     "Document: {document}; profile {profile}",
                     document=source,
                     profile=answer.profile,
                 ),
                 *_evidence(item, grounds, lang),
             ]
-            improvement = _improvement(answer, item, grounds, profiles[answer.profile], lang)
+            improvement = _improvement(answer, item, grounds, own, lang)
             found[checklist.id, item.id] = Entry(
                 item=visible(item.id),
                 title=said(item.title, lang),
@@ -75,7 +81,8 @@ def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
 
 def document(report: Report, lang: str) -> str:
     """The name of the document that the evidence stands in: the scan file, by its digest."""
-    return voice(lang)(
+    _ = voice(lang)
+    return _(
         "tlscheck scan file of {moment} (SHA-256 {digest}…)",
         moment=moment(report.scan.at, lang),
         digest=hashlib.sha256(encode(report)).hexdigest()[:16],
@@ -138,18 +145,28 @@ def _improvement(
 ) -> Iterator[str]:
     _ = voice(lang)
     failed: dict[str, FindingView] = {}
-    for _target, finding in sorted(grounds, key=lambda pair: _weight(pair[1], profile)):
+    for _target, finding in grounds:
         if finding.verdict is Verdict.FAIL:
             failed.setdefault(finding.rule, finding)
-    known: set[tuple[str, str]] = set()
-    for finding in list(failed.values())[:MOST_RULES]:
-        yield f"■ {finding.rule}{_colon(lang)}{advice(finding, lang)}"
-        for server, lines in snippets(finding.rule, profile):
-            if (server, lines) not in known:
-                known.add((server, lines))
-                yield _indented(server, lines)
-    if rest := tuple(failed)[MOST_RULES:]:
-        yield _("Further rules that failed: {rules}", rules=rest)
+    told = {
+        rule: f"■ {rule}{_colon(lang)}{advice(finding, lang)}"
+        for rule, finding in list(failed.items())[:MOST_RULES]
+    }
+    end = list(_left(answer, item, tuple(failed)[MOST_RULES:], lang))
+    lines, whole = _fitting(told, profile, ROOM - _size([*told.values(), *end]))
+    for rule, words in told.items():
+        yield words
+        yield from lines[rule]
+    yield from end
+    if not whole:
+        yield _("More lines for nginx, Apache and HAProxy: sheet of remedies (tlscheck -f xlsx)")
+
+
+def _left(answer: ItemAnswer, item: Item, rules: tuple[str, ...], lang: str) -> Iterator[str]:
+    """What else is to be done."""
+    _ = voice(lang)
+    if rules:
+        yield _("Further rules that failed: {rules}", rules=rules)
     titles = {part.id: said(part.title, lang) for part in item.parts}
     for part in answer.parts:
         if part.answer is Answer.UNDETERMINED:
@@ -158,6 +175,37 @@ def _improvement(
     if answer.documents:
         yield _("Documents to hand in:")
         yield from (f"・{said(each, lang)}" for each in answer.documents)
+
+
+def _fitting(
+    rules: Iterable[str], profile: Profile, room: float
+) -> tuple[Mapping[str, Sequence[str]], bool]:
+    """The lines for the configuration that *room* is left for, by rule, none of them twice; and
+    whether these are all.
+    """
+    known: set[tuple[str, str]] = set()
+    chosen: dict[str, Sequence[str]] = {}
+    whole = True
+    for rule in rules:
+        new = [each for each in snippets(rule, profile) if each not in known]
+        lines = [_indented(server, text) for server, text in new]
+        if (size := _size(lines)) > room:
+            whole, lines = False, []
+        else:
+            room -= size
+            known.update(new)
+        chosen[rule] = lines
+    return chosen, whole
+
+
+def _size(lines: Iterable[str]) -> float:
+    """About how many letters' room *lines* take, ends of lines included."""
+    return sum(wide(part) + 20 for line in lines for part in line.split("\n"))
+
+
+def wide(line: str) -> float:
+    """How wide *line* is, in digits."""
+    return sum(1.7 if unicodedata.east_asian_width(c) in "WFA" else 1.0 for c in line)
 
 
 def advice(finding: FindingView, lang: str) -> str:

@@ -6,6 +6,7 @@ Every text is written as a string: nothing in it can become a formula, a link or
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from tlscheck.render.entries import wide
 from tlscheck.render.xlsx.layout import Column, layout
 from tlscheck.render.xlsx.table import Table
 from tlscheck.text import ANSWERS, JST, VERDICTS, word
@@ -29,6 +31,8 @@ _PAPER = {"A3": 8, "A4": 9}
 _LONGEST = 8000
 """Characters in a cell; what is longer no page could show (Excel itself takes 32,767)."""
 _CODE = "Consolas"
+_HIGHEST = 409.0
+"""Points; Excel shows no higher row."""
 
 
 def book(tables: Iterable[Table], at: datetime, lang: str) -> bytes:
@@ -107,10 +111,13 @@ class _Page:
         for number, column in enumerate(self.columns):
             self.sheet.set_column(number, number, column.width)
             self._text(self.top, number, _said(column, self.lang), self.style.head)
+        heads = {column.key: _said(column, self.lang) for column in self.columns}
+        self.sheet.set_row(self.top, _height(heads, self.columns))
         for number, row in enumerate(self.table.rows, self.top + 1):
             if row.band:
                 self._across(number, 0, len(self.columns) - 1, row.band, self.style.band)
                 continue
+            self.sheet.set_row(number, _height(row.cells, self.columns))
             for place, column in enumerate(self.columns):
                 self._cell(number, place, row.cells.get(column.key, ""), column)
         if self.table.rows:
@@ -173,6 +180,16 @@ class _Page:
         sheet.set_footer(f"&L&A&Ctlscheck {at.astimezone(JST):%Y-%m-%d}&R&P / &N")
         if self.table.form.filter and self.table.rows:
             sheet.autofilter(self.top, 0, self.top + len(self.table.rows), last)
+
+
+def _height(cells: Mapping[str, str], columns: Iterable[Column]) -> float:
+    """How high a row is, by rule of thumb: only some programs find out when they open a file."""
+    most = max(_lines(cells.get(column.key, ""), column.width) for column in columns)
+    return min(_HIGHEST, most * layout().size * 1.3 + 4)
+
+
+def _lines(text: str, width: float) -> int:
+    return sum(max(1, math.ceil(wide(line) / (width - 1))) for line in text.split("\n"))
 
 
 def _said(column: Column, lang: str) -> str:

@@ -22,7 +22,8 @@ def tables(report: Report, lang: str, head: Sheet) -> Iterator[Table]:
     fields = tuple(
         (said(field.name, lang), visible(getattr(head, field.key))) for field in layout().head
     )
-    for checklist in report.checklists:
+    order = (*layout().forms, *(checklist.id for checklist in report.checklists))
+    for checklist in sorted(report.checklists, key=lambda checklist: order.index(checklist.id)):
         form = layout().form(checklist.id)
         yield Table(
             name=said(form.name or checklist.title, lang),

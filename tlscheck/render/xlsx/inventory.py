@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from tlscheck.model import Answer, Look, State, Verdict
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.tls import TlsObservation
+from tlscheck.profile import Profile
 from tlscheck.render import answers, view
 from tlscheck.render.entries import advice, document, snippets
 from tlscheck.render.remedies import SERVERS
@@ -49,23 +51,40 @@ def remedies(report: Report, lang: str) -> Table:
 
 
 def _remedies(report: Report, lang: str) -> Iterator[Row]:
-    failed: dict[str, tuple[view.FindingView, dict[str, None]]] = {}
+    """A row for each rule and what to write: what one profile is content with, another refuses."""
+    failed: dict[tuple[str, tuple[tuple[str, str], ...]], _Failed] = {}
     for target in view.targets(report, lang):
         for finding in target.of(Verdict.FAIL):
-            failed.setdefault(finding.rule, (finding, {}))[1][target.spot] = None
-    own = report.profile
-    for finding, spots in sorted(
-        failed.values(), key=lambda pair: pair[0].grounds[0].severity.rank
-    ):
-        lines = dict(snippets(finding.rule, own))
+            for profile in _profiles(finding, report):
+                key = (finding.rule, snippets(finding.rule, profile))
+                entry = failed.setdefault(key, _Failed(finding))
+                entry.profiles[profile.id] = entry.spots[target.spot] = None
+    ranked = sorted(failed.items(), key=lambda pair: pair[1].finding.grounds[0].severity.rank)
+    for (rule, lines), entry in ranked:
+        texts = dict(lines)
         yield Row(
             {
-                "rule": finding.rule,
-                "targets": "\n".join(spots),
-                "words": advice(finding, lang),
-                **{key: lines.get(name, "") for key, name in SERVERS.items()},
+                "rule": rule,
+                "profiles": "\n".join(map(visible, entry.profiles)),
+                "targets": "\n".join(entry.spots),
+                "words": advice(entry.finding, lang),
+                **{key: texts.get(name, "") for key, name in SERVERS.items()},
             }
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Where, and under which profiles, a rule failed."""
+
+    finding: view.FindingView
+    profiles: dict[str, None] = field(default_factory=dict)
+    spots: dict[str, None] = field(default_factory=dict)
+
+
+def _profiles(finding: view.FindingView, report: Report) -> Iterator[Profile]:
+    names = {name for ground in finding.grounds for name in ground.profiles}
+    return (profile for profile in report.profiles if visible(profile.id) in names)
 
 
 def findings(report: Report, lang: str) -> Table:
@@ -76,20 +95,19 @@ def findings(report: Report, lang: str) -> Table:
 def _findings(report: Report, lang: str) -> Iterator[Row]:
     for target in view.targets(report, lang):
         for finding in target.findings:
-            for ground in finding.grounds:
-                yield Row(
-                    {
-                        "target": target.label,
-                        "rule": finding.rule,
-                        "title": finding.title,
-                        "verdict": finding.verdict_word,
-                        "severity": ground.severity_word,
-                        "evidence": "\n".join(line.whole for line in finding.evidence),
-                        "profiles": "\n".join(ground.profiles),
-                        "basis": f"{ground.source} [{ground.grade_word}]",
-                        "items": "\n".join(finding.items),
-                    }
-                )
+            yield Row(
+                {
+                    "target": target.label,
+                    "rule": finding.rule,
+                    "title": finding.title,
+                    "verdict": finding.verdict_word,
+                    "severity": finding.grounds[0].severity_word,
+                    "evidence": "\n".join(line.whole for line in finding.evidence),
+                    "profiles": "\n".join(p for g in finding.grounds for p in g.profiles),
+                    "basis": "\n".join(f"{g.source} [{g.grade_word}]" for g in finding.grounds),
+                    "items": "\n".join(finding.items),
+                }
+            )
 
 
 def endpoints(report: Report, lang: str) -> Table:
