@@ -46,3 +46,7 @@ class ScanFileError(TlscheckError):
 
 class OutputError(TlscheckError):
     """An output file that cannot be written."""
+
+
+class SheetError(TlscheckError):
+    """An evaluator's workbook that cannot be filled without damage."""

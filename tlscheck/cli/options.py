@@ -55,6 +55,17 @@ def rendering(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def filling(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An evaluator's workbook in place of a report."""
+    return click.option(
+        "--fill",
+        metavar="XLSX",
+        help=_(
+            "Write a copy of XLSX, an evaluator's own workbook, with the network rows filled in."
+        ),
+    )(command)
+
+
 def language(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--lang``, which has been read already."""
     return click.option(

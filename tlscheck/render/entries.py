@@ -6,6 +6,7 @@ All text is `visible`, in whole lines, and begins with words of ours.
 from __future__ import annotations
 
 import hashlib
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ class Entry:
     evidence: str
     improvement: str
 
+
+HIGHEST = 409.0
+"""Points; Excel shows no higher row."""
 
 _Grounds = Sequence[tuple[TargetView, FindingView]]
 """The findings that an answer rests on, the weightiest first."""
@@ -201,6 +205,14 @@ def _fitting(
 def _size(lines: Iterable[str]) -> float:
     """About how many letters' room *lines* take, ends of lines included."""
     return sum(wide(part) + 20 for line in lines for part in line.split("\n"))
+
+
+def height(text: str, *, size: float, width: float) -> float:
+    """The points that *text* needs in letters of *size* in a cell *width* digits wide, by rule of
+    thumb: only some programs find out when they open a file.
+    """
+    lines = sum(max(1, math.ceil(wide(line) / max(width - 1, 1))) for line in text.split("\n"))
+    return min(HIGHEST, lines * size * 1.3 + 4)
 
 
 def wide(line: str) -> float:

@@ -6,7 +6,6 @@ Every text is written as a string: nothing in it can become a formula, a link or
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from tlscheck.render.entries import wide
+from tlscheck.render.entries import height
 from tlscheck.render.xlsx.layout import Column, layout
 from tlscheck.render.xlsx.table import Table
 from tlscheck.text import ANSWERS, JST, VERDICTS, word
@@ -31,8 +30,6 @@ _PAPER = {"A3": 8, "A4": 9}
 _LONGEST = 8000
 """Characters in a cell; what is longer no page could show (Excel itself takes 32,767)."""
 _CODE = "Consolas"
-_HIGHEST = 409.0
-"""Points; Excel shows no higher row."""
 
 
 def book(tables: Iterable[Table], at: datetime, lang: str) -> bytes:
@@ -183,13 +180,8 @@ class _Page:
 
 
 def _height(cells: Mapping[str, str], columns: Iterable[Column]) -> float:
-    """How high a row is, by rule of thumb: only some programs find out when they open a file."""
-    most = max(_lines(cells.get(column.key, ""), column.width) for column in columns)
-    return min(_HIGHEST, most * layout().size * 1.3 + 4)
-
-
-def _lines(text: str, width: float) -> int:
-    return sum(max(1, math.ceil(wide(line) / (width - 1))) for line in text.split("\n"))
+    size = layout().size
+    return max(height(cells.get(c.key, ""), size=size, width=c.width) for c in columns)
 
 
 def _said(column: Column, lang: str) -> str:

@@ -68,6 +68,18 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """How the cells of evaluators' own workbooks are found."""
+
+    checklist: str
+    """Whose form they have."""
+    heads: Mapping[str, tuple[str, ...]]
+    """How the heads of columns begin."""
+    words: Mapping[str, tuple[str, ...]]
+    """What a drop-down may call each answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The whole file."""
 
@@ -79,6 +91,7 @@ class Layout:
     forms: Mapping[str, Form]
     """By checklist, ``other`` for all others."""
     sheets: Mapping[str, Form]
+    fill: Fill
 
     def form(self, checklist: str) -> Form:
         """The form of a checklist."""
