@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tlscheck import domains, profile
-from tlscheck.config import ALL, Budgets, Domain, Listed, Settings, load, place
+from tlscheck.config import ALL, Budgets, Domain, Listed, Settings, Sheet, load, place
 from tlscheck.errors import ConfigError
 
 
@@ -49,6 +49,11 @@ language = "ja"
 connect = 2.5
 target = 30
 parallel = 8
+
+[sheet]
+applicant = "株式会社例"
+evaluator = "評価機関"
+product = "例 2.1"
 """,
         encoding="utf-8",
     )
@@ -58,6 +63,7 @@ parallel = 8
         checklists=("vendor-138", "mhlw-7.0"),
         language="ja",
         budgets=Budgets(2.5, 30, 8),
+        sheet=Sheet("株式会社例", "評価機関", "例 2.1"),
     )
 
 

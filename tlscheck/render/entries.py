@@ -19,12 +19,12 @@ from tlscheck.render.view import FindingView, TargetView, said, targets
 from tlscheck.report import Report, encode
 from tlscheck.text import ANSWERS, CAUSES, moment, visible, voice, word
 
-MOST_LINES = 10
+MOST_LINES = 8
 """How many lines tell of what is bad; the sheet of findings has all."""
 MOST_TARGETS = 3
 MOST_RULES = 8
 """How many rules are told with what to change; the sheet of remedies has all."""
-LONGEST = 120
+LONGEST = 100
 """Characters of one piece of evidence."""
 ROOM = 1500
 """About how many letters a cell takes, for a row must not be higher than a page."""
