@@ -19,8 +19,12 @@ TOP = 6
 Touch = Callable[[Any, Any], None]
 
 
-def workbook(*touches: Touch, numbers: Iterable[object] = NUMBERS) -> bytes:
-    """The workbook; each of *touches* gets it and its first sheet before it is closed."""
+def workbook(
+    *touches: Touch, numbers: Iterable[object] = NUMBERS, offered: Any = "=判定語"
+) -> bytes:
+    """The workbook; each of *touches* gets it and its first sheet before it is closed, and
+    verdicts are one of what is *offered*.
+    """
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     book.set_properties({"created": datetime(2026, 1, 1)})  # noqa: DTZ001 - as Excel has it
@@ -53,7 +57,7 @@ def workbook(*touches: Touch, numbers: Iterable[object] = NUMBERS) -> bytes:
         for column in "DEF":
             sheet.write_blank(f"{column}{row}", None, cell)
     last = TOP + 16
-    sheet.data_validation(f"E{TOP}:E{last}", {"validate": "list", "source": "=判定語"})
+    sheet.data_validation(f"E{TOP}:E{last}", {"validate": "list", "source": offered})
     sheet.conditional_format(
         f"E{TOP}:E{last}",
         {

@@ -6,10 +6,11 @@ Bytes in, bytes out. Only empty cells are written, as text; what the vendor says
 from __future__ import annotations
 
 import io
+import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +27,9 @@ from tlscheck.render.xlsx.layout import layout
 from tlscheck.report import Report
 from tlscheck.text import Phrase, visible
 
-_UNREADABLE = (*parts.BROKEN, InvalidFileException, TypeError, IndexError, AttributeError, OSError)
+_log = logging.getLogger(__name__)
+_UNREADABLE = (*parts.BROKEN, InvalidFileException, TypeError, AttributeError, OSError)
+"""What openpyxl raises on workbooks that are zips of XML, but not sound."""
 
 
 _MERGED_ONE = re.compile(rb'<mergeCell ref="[A-Z0-9:]+" ?/>')
@@ -58,29 +61,38 @@ def fill(data: bytes, name: str, report: Report, lang: str, head: Sheet | None =
             file=name,
             checklist=wanted,
         )
+    try:
+        saved, notes = _filled(data, name, known, head or Sheet(), report.scan.at)
+    except _UNREADABLE:
+        _log.debug("%s", name, exc_info=True)
+        raise parts.broken(name) from None
+    return Filled(saved, (*left, *notes))
+
+
+def _filled(
+    data: bytes, name: str, known: Mapping[str, Entry], head: Sheet, at: datetime
+) -> tuple[bytes, Sequence[Phrase]]:
+    """The new workbook, and what is to be told of it."""
     made, shown = _load(data, name), _load(data, name, data_only=True)
     work = _Work(name, made, shown)
-    work.fill(known, head or Sheet())
+    work.fill(known, head)
     out = io.BytesIO()
     made.save(out)
-    saved = _repacked(out.getvalue(), report.scan.at)
+    saved = _repacked(out.getvalue(), at)
     if lost := next(differences(_load(data, name), _load(saved, name), work.written), ""):
         raise SheetError(
             "{file}: would be damaged: {cell} does not stay as it is; fill a copy without it",
             file=name,
-            cell=lost,
+            cell=visible(lost),
         )
-    return Filled(saved, (*left, *work.notes))
+    return saved, work.notes
 
 
 def _load(data: bytes, name: str, *, data_only: bool = False) -> Any:
     """The workbook, rich text included."""
-    try:
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            made = openpyxl.load_workbook(io.BytesIO(data), rich_text=True, data_only=data_only)
-    except _UNREADABLE:
-        raise parts.broken(name) from None
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        made = openpyxl.load_workbook(io.BytesIO(data), rich_text=True, data_only=data_only)
     for each in said:
         if "default style" not in str(each.message):
             raise SheetError(

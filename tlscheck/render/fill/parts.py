@@ -28,7 +28,7 @@ WIDEST = 100_000
 
 BROKEN = (
     zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException,
-    EOFError, NotImplementedError, KeyError, ValueError, RuntimeError,
+    EOFError, LookupError, ValueError, RuntimeError,
 )  # fmt: skip
 """What reading a broken or hostile workbook raises."""
 
