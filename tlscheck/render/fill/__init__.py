@@ -10,7 +10,7 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -71,7 +71,7 @@ def fill(data: bytes, name: str, report: Report, lang: str, head: Sheet | None =
 
 def _filled(
     data: bytes, name: str, known: Mapping[str, Entry], head: Sheet, at: datetime
-) -> tuple[bytes, Sequence[Phrase]]:
+) -> tuple[bytes, tuple[Phrase, ...]]:
     """The new workbook, and what is to be told of it."""
     made, shown = _load(data, name), _load(data, name, data_only=True)
     work = _Work(name, made, shown)
@@ -85,7 +85,7 @@ def _filled(
             file=name,
             cell=visible(lost),
         )
-    return saved, work.notes
+    return saved, tuple(work.told())
 
 
 def _load(data: bytes, name: str, *, data_only: bool = False) -> Any:
@@ -138,6 +138,8 @@ class _Work:
     shown: Any
     """The same with the values that its formulas had."""
     notes: list[Phrase] = field(default_factory=list)
+    left: dict[tuple[object, ...], tuple[Phrase, dict[str, None]]] = field(default_factory=dict)
+    """Cells that were not written, by sheet and reason."""
     written: set[tuple[str, int, int]] = field(default_factory=set)
     """Sheet, row and column of each cell that got a text."""
 
@@ -198,9 +200,9 @@ class _Work:
         cell = self.made[title].cell(box.top, box.left)
         alone = rows.top <= box.top and box.bottom <= rows.bottom and box.left == box.right
         if not alone:
-            why = Phrase("is merged with others")
+            why = Phrase("merged with others")
         elif cell.value not in (None, ""):
-            why = Phrase("is not empty")
+            why = Phrase("not empty")
         else:
             return cell
         self._leave(title, cell.coordinate, why)
@@ -210,21 +212,24 @@ class _Work:
         sheet = self.made[title]
         word = words.verdict(entry.answer, entry.verdict, sheet, at, self.shown)
         if not word:
-            self._leave(
-                title, at, Phrase("has no word in its list for “{word}”", word=entry.verdict)
-            )
+            self._leave(title, at, Phrase("no word in the list for “{word}”", word=entry.verdict))
         return word
 
     def _leave(self, title: str, at: str, why: Phrase) -> None:
-        self.notes.append(
-            Phrase(
-                "{file}: {sheet} {cell} {why}: left as it is",
+        key = (title, why.template, *why.values.values())
+        self.left.setdefault(key, (why, {}))[1][at] = None
+
+    def told(self) -> Iterator[Phrase]:
+        """What is to be said of it all, a line a reason."""
+        yield from self.notes
+        for (title, *_), (why, cells) in self.left.items():
+            yield Phrase(
+                "{file}: {sheet} {cells}: {why}; left as it was",
                 file=self.name,
-                sheet=visible(title),
-                cell=at,
+                sheet=visible(str(title)),
+                cells=tuple(cells),
                 why=why,
             )
-        )
 
     def _head(self, title: str, grid: find.Grid, head: Sheet) -> None:
         names = {

@@ -57,7 +57,12 @@ def _styled(one: Any, other: Any, alike: set[tuple[Any, Any]]) -> bool:
     """Whether the cells look the same; *alike* remembers styles that did."""
     pair = (tuple(one._style), tuple(other._style))
     if pair not in alike:
-        if any(repr(getattr(one, name)) != repr(getattr(other, name)) for name in _STYLE):
+        if any(_look(one, name) != _look(other, name) for name in _STYLE):
             return False
         alike.add(pair)
     return True
+
+
+def _look(cell: Any, name: str) -> str:
+    """A part of a cell's style, in which what is denied and what is not said are one."""
+    return repr(getattr(cell, name)).replace("=False", "=None")
