@@ -22,7 +22,7 @@ from tlscheck.judge import judge
 from tlscheck.model import Answer, Look
 from tlscheck.render import xlsx
 from tlscheck.render.entries import entries
-from tlscheck.render.xlsx.layout import Form, layout
+from tlscheck.render.layout import Form, layout
 from tlscheck.report import Report
 from tlscheck.text import ANSWERS, word
 

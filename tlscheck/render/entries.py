@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tlscheck.checklist import Item, ItemAnswer
 from tlscheck.model import Answer, Reach, Verdict
 from tlscheck.profile import Profile
+from tlscheck.render.layout import layout
 from tlscheck.render.remedies import remedies
 from tlscheck.render.view import FindingView, TargetView, said, targets
 from tlscheck.report import Report, encode
@@ -26,8 +27,8 @@ MOST_RULES = 8
 """How many rules are told with what to change; the sheet of remedies has all."""
 LONGEST = 100
 """Characters of one piece of evidence."""
-ROOM = 1500
-"""About how many letters a cell takes, for a row must not be higher than a page."""
+LINES = 28
+"""About how many lines a cell takes, for a row must not be higher than a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
     source = document(report, lang)
     found = {}
     for checklist in report.checklists:
+        columns = {column.key: column.width for column in layout().form(checklist.id).columns}
+        room = LINES * columns["improvement"]
         whole = {answer.item: answer for answer in report.overall(checklist.id)}
         for item in (i for i in checklist.items if i.id in whole):
             answer = whole[item.id]
@@ -71,7 +74,7 @@ def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
                 ),
                 *_evidence(item, grounds, lang),
             ]
-            improvement = _improvement(answer, item, grounds, own, lang)
+            improvement = _improvement(answer, item, grounds, own, room, lang)
             found[checklist.id, item.id] = Entry(
                 item=visible(item.id),
                 title=said(item.title, lang),
@@ -145,7 +148,7 @@ def _some(spots: Sequence[str], lang: str) -> str:
 
 
 def _improvement(
-    answer: ItemAnswer, item: Item, grounds: _Grounds, profile: Profile, lang: str
+    answer: ItemAnswer, item: Item, grounds: _Grounds, profile: Profile, room: float, lang: str
 ) -> Iterator[str]:
     _ = voice(lang)
     failed: dict[str, FindingView] = {}
@@ -157,7 +160,7 @@ def _improvement(
         for rule, finding in list(failed.items())[:MOST_RULES]
     }
     end = list(_left(answer, item, tuple(failed)[MOST_RULES:], lang))
-    lines, whole = _fitting(told, profile, ROOM - _size([*told.values(), *end]))
+    lines, whole = _fitting(told, profile, room - _size([*told.values(), *end]))
     for rule, words in told.items():
         yield words
         yield from lines[rule]

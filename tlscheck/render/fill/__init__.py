@@ -23,7 +23,7 @@ from tlscheck.errors import SheetError
 from tlscheck.render.entries import Entry, entries, height
 from tlscheck.render.fill import find, parts, words
 from tlscheck.render.fill.same import differences
-from tlscheck.render.xlsx.layout import layout
+from tlscheck.render.layout import layout
 from tlscheck.report import Report
 from tlscheck.text import Phrase, visible
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tlscheck.render.xlsx.layout import layout
+from tlscheck.render.layout import layout
 
 _NEAR = 3
 """Rows that the heads of one table may be apart."""

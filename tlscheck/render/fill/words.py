@@ -8,7 +8,7 @@ from typing import Any
 
 from tlscheck.model import Answer
 from tlscheck.render.fill.find import normal
-from tlscheck.render.xlsx.layout import layout
+from tlscheck.render.layout import layout
 
 _MOST = 200
 """Words of a list."""

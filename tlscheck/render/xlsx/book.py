@@ -16,7 +16,7 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from tlscheck.render.entries import height
-from tlscheck.render.xlsx.layout import Column, layout
+from tlscheck.render.layout import Column, layout
 from tlscheck.render.xlsx.table import Table
 from tlscheck.text import ANSWERS, JST, VERDICTS, word
 

@@ -9,8 +9,8 @@ from tlscheck.checklist import Checklist
 from tlscheck.config import Sheet
 from tlscheck.model import Answer
 from tlscheck.render.entries import Entry, entries
+from tlscheck.render.layout import Choices, Column, Form, layout
 from tlscheck.render.view import said
-from tlscheck.render.xlsx.layout import Choices, Column, Form, layout
 from tlscheck.render.xlsx.table import Row, Table
 from tlscheck.report import Report
 from tlscheck.text import visible

@@ -11,8 +11,8 @@ from tlscheck.observations.tls import TlsObservation
 from tlscheck.profile import Profile
 from tlscheck.render import answers, view
 from tlscheck.render.entries import advice, document, snippets
+from tlscheck.render.layout import layout
 from tlscheck.render.remedies import SERVERS
-from tlscheck.render.xlsx.layout import layout
 from tlscheck.render.xlsx.table import Row, Table
 from tlscheck.report import SUBJECTS, Report
 from tlscheck.text import CAUSES, REASONS, SCOPES, VERDICTS, day, visible, voice, word

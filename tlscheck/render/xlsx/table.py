@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tlscheck.render.xlsx.layout import Form
+from tlscheck.render.layout import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the spreadsheet looks like, as ``reports/xlsx.toml`` says."""
+"""What spreadsheets look like, and how foreign ones are read, as ``reports/xlsx.toml`` says."""
 
 from __future__ import annotations
 
