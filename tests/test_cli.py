@@ -481,6 +481,9 @@ def test_an_evaluators_workbook_is_filled(saved: Path, tmp_path: Path, mistake: 
     line = mistake("scan", "127.0.0.1:1", "--fill", str(template), "-o", str(out))
     assert "shapes" in line
     assert "xl/drawings/drawing1.xml" in line
+    template.write_bytes(sheets.workbook(numbers=["none"]))
+    line = mistake("scan", "127.0.0.1:1", "--fill", str(template), "-o", str(out))
+    assert "with item numbers such as 42 below" in line
 
 
 def test_judge_by_another_profile(saved: Path) -> None:

@@ -72,10 +72,10 @@ def opened(fill: str | None, form: str, output: str | None) -> bytes | None:
         raise OutputError("a workbook is not for a terminal; give a file with -o")
     if not fill:
         return None
-    from tlscheck.render.fill import parts
+    from tlscheck.render import fill as filling
 
     template = read(fill)
-    parts.check(template, fill)
+    filling.check(template, fill)
     return template
 
 

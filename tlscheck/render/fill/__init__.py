@@ -10,7 +10,7 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
+from tlscheck import checklist
 from tlscheck.config import Sheet
 from tlscheck.errors import SheetError
 from tlscheck.render.entries import Entry, entries, height
@@ -45,14 +46,22 @@ class Filled:
     """What was left alone or left out, and why."""
 
 
+def check(data: bytes, name: str) -> None:
+    """Whether the workbook can be filled, known before the work is done. SheetError."""
+    parts.check(data, name)
+    items = [item.id for item in checklist.load(layout().fill.checklist).items]
+    try:
+        _tables(_load(data, name, data_only=True), items, name)
+    except _UNREADABLE:
+        raise parts.broken(name) from None
+
+
 def fill(data: bytes, name: str, report: Report, lang: str, head: Sheet | None = None) -> Filled:
     """The workbook *data*, called *name*, with what *report* says of the network. SheetError."""
     left = parts.check(data, name)
     wanted = layout().fill.checklist
     known = {
-        item: entry
-        for (checklist, item), entry in entries(report, lang).items()
-        if checklist == wanted
+        item: entry for (sheet, item), entry in entries(report, lang).items() if sheet == wanted
     }
     if not known:
         raise SheetError(
@@ -88,6 +97,28 @@ def _filled(
     return saved, tuple(work.told())
 
 
+def _tables(
+    shown: Any, items: Collection[str], name: str
+) -> tuple[Mapping[str, find.Grid], Mapping[str, find.Table]]:
+    """The visible sheets, and the tables in them that have rows of *items*. SheetError."""
+    grids = {
+        sheet.title: find.Grid(sheet)
+        for sheet in shown.worksheets
+        if sheet.sheet_state == "visible"
+    }
+    found = {title: table for title, grid in grids.items() if (table := find.table(grid, items))}
+    if not any(table.rows for table in found.values()):
+        heads = layout().fill.heads
+        raise SheetError(
+            "{file}: no sheet has the heads {heads} with item numbers such as {number} below;"
+            " give the evaluation sheet",
+            file=name,
+            heads=(heads["evidence"][0], heads["verdict"][0], heads["improvement"][0]),
+            number=next(iter(items)),
+        )
+    return grids, found
+
+
 def _load(data: bytes, name: str, *, data_only: bool = False) -> Any:
     """The workbook, rich text included."""
     with warnings.catch_warnings(record=True) as said:
@@ -116,9 +147,7 @@ def _repacked(data: bytes, at: datetime) -> bytes:
             if part == "docProps/core.xml":
                 content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>" + moment, content)
             if part.startswith("xl/worksheets/"):  # openpyxl keeps merged cells as a set
-                content = _MERGED.sub(
-                    lambda m: b"".join(sorted(_MERGED_ONE.findall(m[0]))), content
-                )
+                content = _MERGED.sub(_sorted, content)
             info = zipfile.ZipInfo(part, (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED
             new.writestr(info, content)
@@ -145,23 +174,7 @@ class _Work:
 
     def fill(self, known: Mapping[str, Entry], head: Sheet) -> None:
         """All rows that are there. SheetError where there are none."""
-        grids = {
-            sheet.title: find.Grid(sheet)
-            for sheet in self.shown.worksheets
-            if sheet.sheet_state == "visible"
-        }
-        tables = {
-            title: table for title, grid in grids.items() if (table := find.table(grid, known))
-        }
-        if not any(table.rows for table in tables.values()):
-            heads = layout().fill.heads
-            raise SheetError(
-                "{file}: no sheet has the heads {heads} with item numbers such as {number} below;"
-                " give the evaluation sheet",
-                file=self.name,
-                heads=(heads["evidence"][0], heads["verdict"][0], heads["improvement"][0]),
-                number=next(iter(known)),
-            )
+        grids, tables = _tables(self.shown, known, self.name)
         for item, entry in known.items():
             self._item(item, entry, tables, grids)
         for title in tables:
