@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlscheck import checklist as catalog
+from tlscheck import titles
 from tlscheck.checklist import SCOPES, Checklist, Item, ItemAnswer, Part, Words
 from tlscheck.data import data_dir
 from tlscheck.errors import ChecklistError
@@ -54,6 +55,19 @@ PARTS = [
 def test_every_row_is_there() -> None:
     assert catalog.names() == tuple(ROWS)
     assert {n: " ".join(i.id for i in c.items) for n, c in ALL.items()} == ROWS
+
+
+def test_every_row_of_the_sheet_has_a_title() -> None:
+    further = titles.load("vendor-138")
+    assert further is not None
+    items = {item.id: item.title for item in ALL["vendor-138"].items}
+    rows = list(further.rows(items))
+    assert [number for number, _, _ in rows] == list(range(1, 139))
+    assert not {str(number) for number in further.titles} & set(items)
+    assert len({title.ja for _, title, _ in rows}) == len(rows)
+    assert all(len(title.ja) <= 32 and len(title.en) <= 64 for _, title, _ in rows)
+    assert [s.first for s in further.section] == sorted({s.first for s in further.section})
+    assert {name for name in ROWS if titles.load(name)} == {"vendor-138"}
 
 
 def test_own_profiles() -> None:

@@ -14,17 +14,20 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tests import make
 from tests.conftest import Start
 from tests.identities import Identity
+from tests.render import sheets
 from tests.servers import free_port
 from tlscheck import checklist as checklists
 from tlscheck import judge as judging
 from tlscheck import profile as profiles
 from tlscheck.cli import COMMANDS, main
 from tlscheck.cli.options import FORMATS
+from tlscheck.render import BINARY
 from tlscheck.render import FORMATS as RENDERERS
 from tlscheck.report import encode
 from tlscheck.rules import RULES
@@ -257,7 +260,10 @@ def test_a_console_that_knows_no_japanese(saved: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-HEAVY = ("sslyze", "nassl", "cryptography", "OpenSSL", "pydantic", "rich", "httpx", "jinja2", "dns")
+HEAVY = (
+    "sslyze", "nassl", "cryptography", "OpenSSL", "pydantic", "rich", "httpx", "jinja2", "dns",
+    "xlsxwriter", "openpyxl",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [(), ("scan",), ("judge",), ("rules",)], ids=" ".join)
@@ -374,6 +380,9 @@ def test_checklists() -> None:
         assert all(rule in shown for rule in part.rules)
         assert all(document.en in shown for document in part.documents)
     assert "\n45 " not in shown
+    assert "Items 42 and 44 of the checklist: TLS 1.2 at least (official source)" in shown
+    assert RULES["tls.versions"].title in shown
+    assert "Security policy" in tlscheck("checklist", "show", "vendor-138", "26").stdout
     whole = tlscheck("checklist", "show", "vendor-138", "--lang", "ja").stdout
     for one in checklists.load("vendor-138").items:
         assert one.title.ja in whole
@@ -436,7 +445,7 @@ def test_the_plan_says_what_does_not_resolve() -> None:
 # -- Judging a saved scan -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in BINARY])
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_judge_renders_offline_in_every_format(saved: Path, form: str, lang: str) -> None:
     done = tlscheck("judge", str(saved), "-f", form, "--lang", lang)
@@ -444,6 +453,48 @@ def test_judge_renders_offline_in_every_format(saved: Path, form: str, lang: str
     assert "www.example.jp" in done.stdout.replace("\\", "")
     if form == "json":
         assert done.stdout.encode() == saved.read_bytes()
+
+
+def test_a_workbook_is_japanese_unless_another_language_is_asked_for(
+    saved: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "tlscheck.toml"
+    config.write_text('[sheet]\nproduct = "Clinic 2"\n')
+    for options, name in (
+        ((), "評価シート（138項目）"),
+        (("--lang", "en"), "Evaluation sheet (138)"),
+    ):
+        path = tmp_path / "out.xlsx"
+        command = ("judge", str(saved), "-f", "xlsx", "-o", str(path), "-c", str(config))
+        done = tlscheck(*command, *options)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        book = openpyxl.load_workbook(path)
+        assert book[name]["C4"].value == "Clinic 2"
+        assert tlscheck(*command, *options).returncode == 0
+
+
+def test_an_evaluators_workbook_is_filled(saved: Path, tmp_path: Path, mistake: Mistake) -> None:
+    template, out = tmp_path / "own.xlsx", tmp_path / "new.xlsx"
+    template.write_bytes(sheets.workbook())
+    before = template.read_bytes()
+    done = tlscheck("judge", str(saved), "--fill", str(template), "-o", str(out))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert template.read_bytes() == before
+    assert "tlscheck" in openpyxl.load_workbook(out)["評価表"]["D8"].value
+    assert "named twice" in mistake(
+        "judge", str(saved), "--fill", str(template), "-o", str(template)
+    )
+    assert "-o" in mistake("judge", str(saved), "--fill", str(template))
+    assert "--fill" in mistake(
+        "judge", str(saved), "--fill", str(template), "-f", "csv", "-o", str(out)
+    )
+    template.write_bytes(sheets.workbook(lambda _, sheet: sheet.insert_textbox("H9", "Stempel")))
+    line = mistake("scan", "127.0.0.1:1", "--fill", str(template), "-o", str(out))
+    assert "shapes" in line
+    assert "xl/drawings/drawing1.xml" in line
+    template.write_bytes(sheets.workbook(numbers=["none"]))
+    line = mistake("scan", "127.0.0.1:1", "--fill", str(template), "-o", str(out))
+    assert "with item numbers such as 42 below" in line
 
 
 def test_judge_by_another_profile(saved: Path) -> None:

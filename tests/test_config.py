@@ -16,6 +16,7 @@ from tlscheck.config import (
     Exposure,
     Listed,
     Settings,
+    Sheet,
     load,
     place,
 )
@@ -59,6 +60,11 @@ language = "ja"
 connect = 2.5
 target = 30
 parallel = 8
+
+[sheet]
+applicant = "株式会社例"
+evaluator = "評価機関"
+product = "例 2.1"
 """,
         encoding="utf-8",
     )
@@ -68,6 +74,7 @@ parallel = 8
         checklists=("vendor-138", "mhlw-7.0"),
         language="ja",
         budgets=Budgets(2.5, 30, 8),
+        sheet=Sheet("株式会社例", "評価機関", "例 2.1"),
     )
 
 

@@ -137,6 +137,15 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """What stands in the head of an evaluation sheet."""
+
+    applicant: str = ""
+    evaluator: str = ""
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the file says, with defaults for what it leaves out. A field is a key."""
 
@@ -153,6 +162,7 @@ class Settings:
     """By host or address: ``[endpoints."clinic.example.jp"]``."""
     exposure: Exposure = Exposure()
     history: History = History()
+    sheet: Sheet = Sheet()
 
 
 def load(path: Path) -> Settings:
@@ -240,6 +250,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
         ("history", History),
         ("endpoints.*", Endpoint),
         ("exposure", Exposure),
+        ("sheet", Sheet),
     )
 }
 """The keys of each table."""
@@ -279,6 +290,10 @@ _EXAMPLES = {
     "exposure.parallel": "parallel = 50",
     "exposure.timeout": "timeout = 3",
     "exposure.tries": "tries = 2",
+    "sheet": "[sheet]",
+    "sheet.applicant": 'applicant = "Example Inc."',
+    "sheet.evaluator": 'evaluator = "Example Review"',
+    "sheet.product": 'product = "Example Clinic Online 2.1"',
 }
 
 _NAMED = ("domain", "endpoints")

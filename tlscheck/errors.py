@@ -50,3 +50,7 @@ class OutputError(TlscheckError):
 
 class HistoryError(TlscheckError):
     """A history that cannot be read or written."""
+
+
+class SheetError(TlscheckError):
+    """An evaluator's workbook that cannot be filled without damage."""

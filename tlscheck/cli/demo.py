@@ -11,7 +11,7 @@ import click
 
 from tlscheck.cli import options
 from tlscheck.cli.files import write
-from tlscheck.cli.judge import render
+from tlscheck.cli.judge import opened, render
 from tlscheck.cli.scan import live_line
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import OutputError
@@ -36,6 +36,7 @@ def demo(out: str | None, form: str, output: str | None) -> None:
     from tlscheck.config import Settings
     from tlscheck.demo import clinic
 
+    opened(None, form, output)
     folder = _folder(out) if out else None
     order = pipeline.Order((), Settings().profile, catalogs.names())
     with clinic.opened(order, LANGUAGE) as whole, live_line() as tell:

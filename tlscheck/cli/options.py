@@ -9,7 +9,7 @@ import click
 
 from tlscheck.cli.words import _
 
-FORMATS = ("text", "json", "html", "md", "csv", "sarif", "junit")
+FORMATS = ("text", "json", "html", "xlsx", "md", "csv", "sarif", "junit")
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -53,6 +53,17 @@ def rendering(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def filling(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An evaluator's workbook in place of a report."""
+    return click.option(
+        "--fill",
+        metavar="XLSX",
+        help=_(
+            "Write a copy of XLSX, an evaluator's own workbook, with the network rows filled in."
+        ),
+    )(command)
 
 
 def language(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ import click
 
 from tlscheck.cli import kept, options
 from tlscheck.cli.files import check, differ, read, write
-from tlscheck.cli.judge import render
+from tlscheck.cli.judge import filled, opened, render
 from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
 
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
 )
 @options.judging
 @options.rendering
+@options.filling
 def scan(
     targets: tuple[str, ...],
     config: str | None,
@@ -122,6 +123,7 @@ def scan(
     fail_on: str,
     form: str,
     output: str | None,
+    fill: str | None,
 ) -> None:
     """Look, judge, render."""
     from tlscheck import checklist as catalogs
@@ -194,7 +196,8 @@ def scan(
     profiles.load(name)
     check(save)
     check(output)
-    differ(config, baseline, client_cert, client_key, ca_file, save, output, history)
+    differ(config, baseline, client_cert, client_key, ca_file, fill, save, output, history)
+    template = opened(fill, form, output) if not plan else None
     if plan:
         for line in asyncio.run(_plan(order)):
             click.echo(line)
@@ -209,7 +212,12 @@ def scan(
     made = judging.judge(seen)
     if save:
         write(report.encode(made), save)
-    write(render(made, form, to_terminal=output in (None, "-")), output)
+    rendered = (
+        filled(made, template, fill, settings.sheet)
+        if template is not None and fill
+        else render(made, form, to_terminal=output in (None, "-"), head=settings.sheet)
+    )
+    write(rendered, output)
     kept.keep(history, made)
     sys.exit(judging.exit_code(made, fail_on))
 

@@ -22,6 +22,8 @@ def option(arguments: Sequence[str]) -> str | None:
 
 LANGUAGE = text.choose(option(sys.argv[1:]), None, os.environ)
 """``ja`` or ``en``: by ``--lang``, else the locale."""
+OF_SHEETS = option(sys.argv[1:]) or "ja"
+"""The language of spreadsheets: Japanese, unless ``--lang`` asks for another."""
 
 
 _OF_CLICK = (

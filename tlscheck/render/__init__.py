@@ -22,6 +22,8 @@ def _lazily(name: str) -> Renderer:
 
 
 FORMATS: Mapping[str, Renderer] = {
-    name: _lazily(name) for name in ("text", "json", "html", "md", "csv", "sarif", "junit")
+    name: _lazily(name) for name in ("text", "json", "html", "xlsx", "md", "csv", "sarif", "junit")
 }
 """Every format, by its name on the command line."""
+BINARY = frozenset({"xlsx"})
+"""The formats that are no text."""
