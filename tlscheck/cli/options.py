@@ -9,7 +9,7 @@ import click
 
 from tlscheck.cli.words import _
 
-FORMATS = ("text", "json", "html", "md", "csv", "sarif", "junit")
+FORMATS = ("text", "json", "html", "md", "csv", "sarif", "junit", "pdf", "cbom", "nagios")
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -46,7 +46,10 @@ def rendering(command: Callable[..., Any]) -> Callable[..., Any]:
             "form",
             type=click.Choice(FORMATS),
             default="text",
-            help=_("Format of the report."),
+            help=_(
+                "Format of the report (pdf needs tlscheck[pdf]; nagios ends with Nagios' own exit"
+                " codes)."
+            ),
         ),
         click.option("-o", "--output", metavar="FILE", help=_("Write the report to FILE.")),
         language,

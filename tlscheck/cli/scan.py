@@ -17,7 +17,7 @@ import click
 
 from tlscheck.cli import options
 from tlscheck.cli.files import check, differ, read, write
-from tlscheck.cli.judge import render
+from tlscheck.cli.judge import able, deliver
 from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
 
@@ -185,6 +185,7 @@ def scan(
     profiles.load(name)
     check(save)
     check(output)
+    able(form, output)
     differ(config, baseline, client_cert, client_key, ca_file, save, output)
     if plan:
         for line in asyncio.run(_plan(order)):
@@ -199,8 +200,7 @@ def scan(
     made = judging.judge(seen)
     if save:
         write(report.encode(made), save)
-    write(render(made, form, to_terminal=output in (None, "-")), output)
-    sys.exit(judging.exit_code(made, fail_on))
+    sys.exit(deliver(made, form, output, judging.exit_code(made, fail_on)))
 
 
 def _subjects(only: str | None, *, with_addresses: bool) -> tuple[str, ...]:

@@ -22,6 +22,18 @@ def _lazily(name: str) -> Renderer:
 
 
 FORMATS: Mapping[str, Renderer] = {
-    name: _lazily(name) for name in ("text", "json", "html", "md", "csv", "sarif", "junit")
+    name: _lazily(name)
+    for name in (
+        "text",
+        "json",
+        "html",
+        "md",
+        "csv",
+        "sarif",
+        "junit",
+        "pdf",
+        "cbom",
+    )
 }
-"""Every format, by its name on the command line."""
+"""Every format, by its name on the command line. One more, ``nagios``, speaks of how a run ended as
+well, see `tlscheck.render.nagios`."""
