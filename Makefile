@@ -15,8 +15,8 @@ BIN := .venv/bin
 STAMP := .venv/complete
 REPORTS := out/scan.json out/report.html out/report.txt
 
-# The real servers (and the browser and LibreOffice) of the tests, by Debian's names, and a program
-# of each.
+# The real servers (and the browser, LibreOffice and the reader of PDFs) of the tests, by Debian's
+# names, and a program of each.
 SERVER_PACKAGES := nginx openssl gnutls-bin haproxy default-jdk-headless chromium \
 	postfix dovecot-imapd dovecot-pop3d slapd bind9 bind9-utils nsd unbound iproute2 nftables \
 	redis-server openssh-server snmpd coturn ocserv openvpn apache2 \
@@ -25,7 +25,7 @@ SERVER_PACKAGES := nginx openssl gnutls-bin haproxy default-jdk-headless chromiu
 SERVER_PROGRAMS := nginx openssl gnutls-serv haproxy javac chromium postfix dovecot slapd named \
 	dnssec-signzone nsd unbound ip nft \
 	redis-server sshd snmpd turnserver ocserv openvpn apache2 swanctl charon-systemd \
-	soffice pdftotext
+	soffice pdftotext pdftoppm
 
 # What not every release of Debian has.
 SOMETIMES := softether-vpnserver

@@ -225,7 +225,7 @@ def test_no_subcommand_is_its_help() -> None:
         (["--bogus"], "オプション '--bogus' はありません"),
         (["scam"], "コマンド 'scam' はありません"),
         (["judge"], "引数 'SCAN' がありません"),
-        (["scan", "-f", "pdf", "a"], "'pdf' は 'text', 'json'"),
+        (["scan", "-f", "nonsense", "a"], "'nonsense' は 'text', 'json'"),
         (["scan"], "検査対象がありません"),
         (
             ["scan", "-c", "nowhere.toml"],
@@ -302,7 +302,7 @@ def test_the_version() -> None:
 
 
 def test_the_formats_are_those_there_are() -> None:
-    assert set(FORMATS) == set(RENDERERS)
+    assert set(FORMATS) == {*RENDERERS, "nagios"}
 
 
 def test_rules_lists_every_rule_with_sources_and_grade() -> None:
@@ -445,7 +445,7 @@ def test_the_plan_says_what_does_not_resolve() -> None:
 # -- Judging a saved scan -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form not in BINARY])
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in (*BINARY, "nagios")])
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_judge_renders_offline_in_every_format(saved: Path, form: str, lang: str) -> None:
     done = tlscheck("judge", str(saved), "-f", form, "--lang", lang)
@@ -495,6 +495,64 @@ def test_an_evaluators_workbook_is_filled(saved: Path, tmp_path: Path, mistake: 
     template.write_bytes(sheets.workbook(numbers=["none"]))
     line = mistake("scan", "127.0.0.1:1", "--fill", str(template), "-o", str(out))
     assert "with item numbers such as 42 below" in line
+
+
+def test_judge_makes_a_pdf(saved: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.pdf"
+    done = tlscheck("judge", str(saved), "-f", "pdf", "-o", str(out), "--lang", "ja")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert out.read_bytes().startswith(b"%PDF-")
+
+
+def test_characters_that_the_pdf_cannot_show_are_told(saved: Path, tmp_path: Path) -> None:
+    saved.write_text(saved.read_text().replace('"label": ""', '"label": "\U00020bb7野家"', 1))
+    out = tmp_path / "report.pdf"
+    done = tlscheck("judge", str(saved), "-f", "pdf", "-o", str(out))
+    assert done.returncode == 0
+    assert done.stderr == (
+        "tlscheck: characters that the report's font lacks are written as code points (1):"
+        " U+20BB7\n"
+    )
+
+
+def test_without_the_extra_a_pdf_is_refused_before_anybody_is_contacted(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake
+) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    with listening() as (port, came):
+        for command in ("scan", f"127.0.0.1:{port}"), ("judge", str(saved)), ("demo",):
+            line = mistake(*command, "-f", "pdf", "-o", "/dev/null")
+            assert "pip install 'tlscheck[pdf]'" in line
+        assert not came
+
+
+def test_nagios_has_exit_codes_of_its_own(saved: Path, tmp_path: Path) -> None:
+    good = tlscheck("judge", str(saved), "-f", "nagios")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("TLSCHECK OK - ")
+    path = tmp_path / "missed.json"
+    path.write_bytes(encode(judging.judge(make.scan(make.missed_look()))))
+    missed = tlscheck("judge", str(path), "-f", "nagios")
+    assert (missed.returncode, missed.stderr) == (3, "")
+    assert missed.stdout.startswith("TLSCHECK UNKNOWN - ")
+    grave = tlscheck("judge", str(saved), "--profile", "mhlw-5.2", "--format=nagios")
+    assert (grave.returncode, grave.stderr) == (2, "")
+    assert grave.stdout.startswith("TLSCHECK CRITICAL - ")
+    assert grave.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [("-f", "nagios"), ("-fnagios",), ("--format", "nagios"), ("--format=nagios",)],
+    ids=" ".join,
+)
+def test_a_mistake_is_unknown_to_nagios(asked: tuple[str, ...]) -> None:
+    for arguments in (("judge", "/no/such|<b>"), ("scan", "--nonsense"), ("scan",)):
+        done = tlscheck(*arguments, *asked)
+        assert (done.returncode, done.stderr) == (3, "")
+        assert done.stdout.startswith("TLSCHECK UNKNOWN - ")
+        assert done.stdout.count("\n") == 1
+        assert "|" not in done.stdout
 
 
 def test_judge_by_another_profile(saved: Path) -> None:

@@ -34,6 +34,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return contents(build("wheel", ROOT, tmp_path_factory.mktemp("wheel")))
 
 
+def test_the_wheel_has_what_the_pdf_needs(wheel: dict[str, bytes]) -> None:
+    fonts = {
+        name.rpartition("/")[2] for name in wheel if name.startswith("tlscheck/reports/fonts/")
+    }
+    assert {"characters.txt", "LICENSE.OFL.txt"} < fonts
+    assert [name for name in fonts if name.endswith(".otf")]
+    assert "tlscheck/reports/report.typ" in wheel
+    [metadata] = [wheel[name].decode() for name in wheel if name.endswith("/METADATA")]
+    assert "Requires-Dist: typst" in metadata
+    assert "Provides-Extra: pdf" in metadata
+
+
 @pytest.mark.parametrize("folder", DATA)
 def test_the_wheel_has_the_data(wheel: dict[str, bytes], folder: str) -> None:
     here = {

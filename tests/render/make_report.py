@@ -63,6 +63,8 @@ from tlscheck.wire.registry import Version
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = Path(__file__).parents[2] / "reports" / "schema" / "scan-1.schema.json"
 LANGUAGES = ("en", "ja")
+TEXTS = tuple(name for name in FORMATS if name not in BINARY)
+"""The formats whose bytes are frozen; those of a PDF are typst's as well."""
 
 AT = datetime(2026, 11, 20, 18, 5, 33, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
@@ -399,7 +401,9 @@ def report() -> Report:
 
 def golden(name: str, lang: str) -> Path:
     """Where the golden file of a format is."""
-    suffix = {"text": "txt", "sarif": "sarif.json", "junit": "xml"}.get(name, name)
+    suffix = {"text": "txt", "sarif": "sarif.json", "junit": "xml", "cbom": "cdx.json"}.get(
+        name, name
+    )
     return GOLDEN / f"{lang}.{suffix}"
 
 
@@ -407,6 +411,6 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     SCHEMA.parent.mkdir(exist_ok=True)
     SCHEMA.write_bytes(published())
-    for name, render in FORMATS.items():
-        for lang in LANGUAGES if name not in BINARY else ():
-            golden(name, lang).write_bytes(render(report(), lang))
+    for name in TEXTS:
+        for lang in LANGUAGES:
+            golden(name, lang).write_bytes(FORMATS[name](report(), lang))

@@ -10,11 +10,12 @@ import gc
 import importlib
 import logging
 import sys
+from typing import NoReturn
 
 import click
 
 from tlscheck import __version__
-from tlscheck.cli.words import LANGUAGE, _
+from tlscheck.cli.words import LANGUAGE, _, option
 from tlscheck.errors import TlscheckError
 from tlscheck.text import told
 
@@ -75,13 +76,9 @@ def main() -> None:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        click.echo(
-            f"tlscheck: {told(' '.join(error.format_message().split()), LANGUAGE)}", err=True
-        )
-        sys.exit(2)
+        _mistaken(told(" ".join(error.format_message().split()), LANGUAGE))
     except TlscheckError as error:
-        click.echo(f"tlscheck: {error.said(LANGUAGE)}", err=True)
-        sys.exit(2)
+        _mistaken(error.said(LANGUAGE))
     except click.Abort:
         sys.exit(130)
     except click.exceptions.Exit as end:
@@ -89,6 +86,17 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+
+
+def _mistaken(words: str) -> NoReturn:
+    """End with the user's mistake. To Nagios 2 would be CRITICAL, so it is told UNKNOWN."""
+    if option(sys.argv[1:], "--format", "-f") == "nagios":
+        from tlscheck.render import nagios
+
+        click.echo(nagios.said(nagios.State.UNKNOWN, words))
+        sys.exit(nagios.State.UNKNOWN)
+    click.echo(f"tlscheck: {words}", err=True)
+    sys.exit(2)
 
 
 __all__ = ["LANGUAGE", "main", "tlscheck"]

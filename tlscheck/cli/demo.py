@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from tlscheck.cli import options
+from tlscheck.cli.delivery import deliver, ordered, render
 from tlscheck.cli.files import write
-from tlscheck.cli.judge import opened, render
 from tlscheck.cli.scan import live_line
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import OutputError
@@ -36,7 +36,7 @@ def demo(out: str | None, form: str, output: str | None) -> None:
     from tlscheck.config import Settings
     from tlscheck.demo import clinic
 
-    opened(None, form, output)
+    delivery = ordered(form, output)
     folder = _folder(out) if out else None
     order = pipeline.Order((), Settings().profile, catalogs.names())
     with clinic.opened(order, LANGUAGE) as whole, live_line() as tell:
@@ -46,11 +46,10 @@ def demo(out: str | None, form: str, output: str | None) -> None:
     files = {folder / name: by for name, by in _FILES.items()} if folder else {}
     for path, by in files.items():
         write(render(made, by, to_terminal=False), str(path))
-    to_terminal = output in (None, "-")
-    write(render(made, form, to_terminal=to_terminal), output)
+    code = deliver(delivery, made, judging.exit_code(made))
     for path in files:
-        click.echo(path, err=to_terminal and form != "text")
-    sys.exit(judging.exit_code(made))
+        click.echo(path, err=delivery.to_terminal and form != "text")
+    sys.exit(code)
 
 
 _FILES = {"report.html": "html", "scan.json": "json", "report.txt": "text"}

@@ -9,7 +9,9 @@ import click
 
 from tlscheck.cli.words import _
 
-FORMATS = ("text", "json", "html", "xlsx", "md", "csv", "sarif", "junit")
+FORMATS = (
+    "text", "json", "html", "xlsx", "pdf", "md", "csv", "sarif", "junit", "cbom", "nagios",
+)  # fmt: skip
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -46,7 +48,10 @@ def rendering(command: Callable[..., Any]) -> Callable[..., Any]:
             "form",
             type=click.Choice(FORMATS),
             default="text",
-            help=_("Format of the report."),
+            help=_(
+                "Format of the report (pdf needs tlscheck[pdf]; nagios ends with Nagios' own exit"
+                " codes)."
+            ),
         ),
         click.option("-o", "--output", metavar="FILE", help=_("Write the report to FILE.")),
         language,

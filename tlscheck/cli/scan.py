@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscheck.cli import kept, options
+from tlscheck.cli.delivery import deliver, ordered
 from tlscheck.cli.files import check, differ, read, write
-from tlscheck.cli.judge import filled, opened, render
 from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
 
@@ -197,7 +197,7 @@ def scan(
     check(save)
     check(output)
     differ(config, baseline, client_cert, client_key, ca_file, fill, save, output, history)
-    template = opened(fill, form, output) if not plan else None
+    delivery = ordered(form, output, fill)
     if plan:
         for line in asyncio.run(_plan(order)):
             click.echo(line)
@@ -212,14 +212,9 @@ def scan(
     made = judging.judge(seen)
     if save:
         write(report.encode(made), save)
-    rendered = (
-        filled(made, template, fill, settings.sheet)
-        if template is not None and fill
-        else render(made, form, to_terminal=output in (None, "-"), head=settings.sheet)
-    )
-    write(rendered, output)
+    code = deliver(delivery, made, judging.exit_code(made, fail_on), settings.sheet)
     kept.keep(history, made)
-    sys.exit(judging.exit_code(made, fail_on))
+    sys.exit(code)
 
 
 def _subjects(only: str | None, *, with_addresses: bool) -> tuple[str, ...]:

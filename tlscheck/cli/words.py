@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from tlscheck import text
 
 
-def option(arguments: Sequence[str]) -> str | None:
-    """The value of ``--lang`` wherever it stands, ``None`` without one."""
+def option(arguments: Sequence[str], name: str = "--lang", short: str = "") -> str | None:
+    """The value of the option *name* wherever it stands, ``None`` without one."""
     for i, argument in enumerate(arguments):
-        if argument == "--lang" and i + 1 < len(arguments):
+        if argument in (name, short) and i + 1 < len(arguments):
             return arguments[i + 1]
-        if argument.startswith("--lang="):
+        if argument.startswith(f"{name}="):
             return argument.partition("=")[2]
+        if short and argument.startswith(short) and len(argument) > len(short):
+            return argument.removeprefix(short)
     return None
 
 

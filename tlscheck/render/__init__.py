@@ -22,8 +22,10 @@ def _lazily(name: str) -> Renderer:
 
 
 FORMATS: Mapping[str, Renderer] = {
-    name: _lazily(name) for name in ("text", "json", "html", "xlsx", "md", "csv", "sarif", "junit")
+    name: _lazily(name)
+    for name in ("text", "json", "html", "xlsx", "pdf", "md", "csv", "sarif", "junit", "cbom")
 }
-"""Every format, by its name on the command line."""
-BINARY = frozenset({"xlsx"})
+"""Every format, by its name on the command line. One more, ``nagios``, speaks of how a run ended as
+well, see `tlscheck.render.nagios`."""
+BINARY = frozenset({"xlsx", "pdf"})
 """The formats that are no text."""

@@ -41,6 +41,8 @@ LIMITS = (
     ),
 )
 """What a good answer does not mean."""
+_FIRST = 8
+"""How many findings the summary names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,16 @@ def headline(report: Report, lang: str) -> str:
 def limits(lang: str) -> tuple[str, ...]:
     """What a good answer does not mean."""
     return tuple(translate(limit, lang) for limit in LIMITS)
+
+
+def first(seen: Sequence[TargetView]) -> list[tuple[FindingView, list[str]]]:
+    """The weightiest failures, each with the targets that show it."""
+    found: dict[str, tuple[FindingView, list[str]]] = {}
+    for target in seen:
+        for finding in target.of(Verdict.FAIL):
+            found.setdefault(finding.rule, (finding, []))[1].append(target.spot)
+    ordered = sorted(found.values(), key=lambda pair: pair[0].grounds[0].severity.rank)
+    return [(finding, list(dict.fromkeys(labels))) for finding, labels in ordered[:_FIRST]]
 
 
 def checklists(report: Report, seen: Sequence[TargetView], lang: str) -> tuple[ChecklistView, ...]:

@@ -19,9 +19,6 @@ from tlscheck.report import SUBJECTS, Report
 from tlscheck.text import SUBJECTS as SUBJECT_WORDS
 from tlscheck.text import moment, visible, voice, word
 
-_FIRST = 8
-"""How many findings the summary names."""
-
 
 def render(report: Report, lang: str) -> bytes:
     """The page."""
@@ -38,7 +35,7 @@ def render(report: Report, lang: str) -> bytes:
         counts=answers.counts(report, lang),
         limits=answers.limits(lang),
         checklists=answers.checklists(report, seen, lang),
-        first=_first(seen),
+        first=answers.first(seen),
         unseen=[target for target in seen if not target.findings],
         targets=[
             (target, facts(look, report.profile, lang))
@@ -86,16 +83,6 @@ def _environment() -> Environment:
 
 def _read(name: str) -> str:
     return (data_dir("reports") / name).read_text(encoding="utf-8")
-
-
-def _first(seen: tuple[view.TargetView, ...]) -> list[tuple[view.FindingView, list[str]]]:
-    """The weightiest failures, each with the targets that show it."""
-    found: dict[str, tuple[view.FindingView, list[str]]] = {}
-    for target in seen:
-        for finding in target.of(Verdict.FAIL):
-            found.setdefault(finding.rule, (finding, []))[1].append(target.spot)
-    ordered = sorted(found.values(), key=lambda pair: pair[0].grounds[0].severity.rank)
-    return [(finding, list(dict.fromkeys(labels))) for finding, labels in ordered[:_FIRST]]
 
 
 def _profile(profile: Profile, lang: str) -> dict[str, object]:
