@@ -93,9 +93,19 @@ def _findings(look: Look, used: Sequence[Profile], doubted: frozenset[str]) -> I
                 shared[rule].append((setting, [profile.id]))
     for settings in shared.values():
         for setting, names in settings:
-            inputs = [_input(look, kind, doubted) for kind in setting.rule.needs]
-            if None not in inputs:
-                yield _finding(look, setting, tuple(names), inputs)
+            if made := found(look, setting, tuple(names), doubted):
+                yield made
+
+
+def found(
+    look: Look, setting: Setting, names: tuple[str, ...], doubted: frozenset[str]
+) -> Finding | None:
+    """What one rule, as one want, finds on one target; ``None`` where its matter was not asked.
+
+    *doubted* are the targets whose TLS is not their own (`intercepted`).
+    """
+    inputs = [_input(look, kind, doubted) for kind in setting.rule.needs]
+    return None if None in inputs else _finding(look, setting, names, inputs)
 
 
 def _same(one: Setting, other: Setting) -> bool:

@@ -21,6 +21,7 @@ from tlscheck.text import told
 COMMANDS = {
     "scan": "scan",
     "judge": "judge",
+    "verify": "verify",
     "demo": "demo",
     "rules": "rules",
     "explain": "rules",

@@ -148,7 +148,7 @@ def scan(
         ),
         family=family or 0,
         sni=_server_name(sni) if sni else None,
-        resolve=dict(_override(text) for text in resolve),
+        resolve=dict(override(text) for text in resolve),
         identity=(
             live.identity(read(client_cert), read(client_key))
             if client_cert and client_key
@@ -157,7 +157,7 @@ def scan(
         identity_files=(
             (Path(client_cert), Path(client_key)) if client_cert and client_key else None
         ),
-        ca_file=_authorities(ca_file) if ca_file else None,
+        ca_file=authorities(ca_file) if ca_file else None,
         cross_check=cross_check,
         connect_seconds=settings.budgets.connect,
         target_seconds=settings.budgets.target,
@@ -171,9 +171,9 @@ def scan(
             contacts=keep_contacts,
             refresh=refresh,
             cache=domains.kept_in(),
-            ca_file=_authorities(ca_file) if ca_file else None,
+            ca_file=authorities(ca_file) if ca_file else None,
         ),
-        exposure=_exposed(
+        exposure=exposed(
             settings,
             ports,
             {"rate": rate, "parallel": parallel, "tries": tries},
@@ -222,7 +222,7 @@ def _subjects(only: str | None, *, with_addresses: bool) -> tuple[str, ...]:
     return asked
 
 
-def _authorities(path: str) -> bytes:
+def authorities(path: str) -> bytes:
     """The certificates in *path*, PEM. ConfigError."""
     from cryptography import x509
 
@@ -236,7 +236,7 @@ def _authorities(path: str) -> bytes:
     return data
 
 
-def _exposed(
+def exposed(
     settings: Settings,
     only: str | None,
     said: Mapping[str, float | None],
@@ -296,7 +296,8 @@ def _server_name(text: str) -> str:
         raise TargetError("server name (--sni): {error}", error=error) from error
 
 
-def _override(text: str) -> tuple[tuple[str, int], str]:
+def override(text: str) -> tuple[tuple[str, int], str]:
+    """What ``--resolve`` says. ConfigError."""
     host, _colon, rest = text.partition(":")
     port, _colon, address = rest.partition(":")
     if not host or not port.isdigit() or not address:
