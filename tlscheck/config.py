@@ -21,6 +21,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tlscheck.errors import ConfigError
 from tlscheck.mistakes import minded, unparsed
+from tlscheck.model import Waiver
 from tlscheck.text import Phrase
 
 ALL = "all"
@@ -133,6 +134,8 @@ class Settings:
     endpoints: dict[_Name, Endpoint] = field(default_factory=dict)
     """By host or address: ``[endpoints."clinic.example.jp"]``."""
     exposure: Exposure = Exposure()
+    waiver: tuple[Waiver, ...] = ()
+    """``[[waiver]]``."""
 
 
 def load(path: Path) -> Settings:
@@ -167,7 +170,28 @@ def load(path: Path) -> Settings:
                 value=root,
                 example=_example("network.roots"),
             )
+    for number, waiver in enumerate(settings.waiver):
+        _complete(path, f"waiver[{number}]", waiver)
     return settings
+
+
+def _complete(path: Path, key: str, waiver: Waiver) -> None:
+    """Refuse a waiver that does not say of what, why and by whom."""
+    if bool(waiver.item) == bool(waiver.rule):
+        raise ConfigError(
+            "{file}, key {key}: must have either an item or a rule; write {example}",
+            file=path,
+            key=key,
+            example=_example("waiver.item"),
+        )
+    for name in ("reason", "who"):
+        if not getattr(waiver, name).strip():
+            raise ConfigError(
+                "{file}, key {key}: must not be empty; write {example}",
+                file=path,
+                key=f"{key}.{name}",
+                example=_example(f"waiver.{name}"),
+            )
 
 
 def place(text: str, port: int) -> tuple[str, int] | None:
@@ -191,14 +215,17 @@ def _full(content: dict[str, Any]) -> dict[str, Any]:
         tables = [{"target": each} if isinstance(each, str) else each for each in targets]
         content = content | {"targets": tables}
     if isinstance(domains, dict):
-        content = content | {"domain": {name: _dated(each) for name, each in domains.items()}}
+        dated = {name: _dated(each, "in_use_since") for name, each in domains.items()}
+        content = content | {"domain": dated}
+    if isinstance(waivers := content.get("waiver"), list):
+        content = content | {"waiver": [_dated(each, "until") for each in waivers]}
     return content
 
 
-def _dated(table: Any) -> Any:
-    since = table.get("in_use_since") if isinstance(table, dict) else None
-    if isinstance(since, date) and not isinstance(since, datetime):
-        return table | {"in_use_since": since.isoformat()}
+def _dated(table: Any, key: str) -> Any:
+    day = table.get(key) if isinstance(table, dict) else None
+    if isinstance(day, date) and not isinstance(day, datetime):
+        return table | {key: day.isoformat()}
     return table
 
 
@@ -217,6 +244,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
         ("targets", Listed),
         ("network", Network),
         ("domain.*", Domain),
+        ("waiver", Waiver),
     )
 }
 """The keys of each table."""
@@ -241,6 +269,13 @@ _EXAMPLES = {
     "domain.*.registrar": 'registrar = ["Example Registrar"]',
     "domain.*.name_servers": 'name_servers = ["ns1.example.jp", "ns2.example.jp"]',
     "domain.*.in_use_since": "in_use_since = 2019-04-01",
+    "waiver": "[[waiver]]",
+    "waiver.item": 'item = "vendor-138/44"',
+    "waiver.rule": 'rule = "tls.versions"',
+    "waiver.target": 'target = "clinic.example.jp"',
+    "waiver.reason": 'reason = "replaced in March"',
+    "waiver.who": 'who = "A. Sato"',
+    "waiver.until": "until = 2026-12-31",
 }
 
 

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlscheck import __version__, domains
-from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
+from tlscheck.model import (
+    Look,
+    Missed,
+    Observation,
+    Place,
+    Reason,
+    Scan,
+    Scope,
+    Standpoint,
+    Target,
+    Waiver,
+)
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
 from tlscheck.observations.certificate import CertificateObservation, Presented
@@ -88,6 +99,7 @@ class Order:
     """How domains are looked at."""
     exposure: exposure.Order | None = None
     """How addresses are looked at; ``None``: as usual."""
+    waivers: tuple[Waiver, ...] = ()
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -129,6 +141,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
         standpoint=Standpoint(
             tuple(sorted(net.sources)), resolver(), version("cryptography"), order.family
         ),
+        waivers=order.waivers,
     )
 
 

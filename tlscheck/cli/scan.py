@@ -119,7 +119,7 @@ def scan(
     """Look, judge, render."""
     from tlscheck import checklist as catalogs
     from tlscheck import config as configuration
-    from tlscheck import domains, pipeline, report
+    from tlscheck import domains, pipeline, report, waivers
     from tlscheck import judge as judging
     from tlscheck import profile as profiles
     from tlscheck import targets as parsing
@@ -179,7 +179,9 @@ def scan(
             {"rate": rate, "parallel": parallel, "tries": tries},
             {"thorough": thorough, "aggressive": aggressive},
         ),
+        waivers=settings.waiver,
     )
+    waivers.check(settings.waiver, config or "")
     if mail and "dns" not in order.subjects:
         raise ConfigError("--mail needs the DNS; add dns to --only")
     profiles.load(name)
