@@ -74,7 +74,7 @@ def judge(scan: Scan, profile: str | None = None, names: Sequence[str] | None = 
         tuple(answers),
         tuple(used.values()),
         catalogs,
-        waivers.applied(scan, findings, answers),
+        waivers.applied(scan, findings, answers, catalogs),
     )
 
 

@@ -6,13 +6,13 @@ time; when that is over they count as before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tlscheck import checklist as checklists
 from tlscheck import targets
-from tlscheck.checklist import ItemAnswer
+from tlscheck.checklist import Checklist, ItemAnswer
 from tlscheck.errors import ConfigError, TargetError
 from tlscheck.model import Answer, Finding, Scan, Target, Verdict, Waiver
 from tlscheck.rules import RULES
@@ -41,21 +41,29 @@ class Waived:
 
 
 def applied(
-    scan: Scan, findings: Sequence[Finding], answers: Sequence[ItemAnswer]
+    scan: Scan,
+    findings: Sequence[Finding],
+    answers: Sequence[ItemAnswer],
+    catalogs: Sequence[Checklist],
 ) -> tuple[Waived, ...]:
     """What each waiver of *scan* comes to."""
     places = {look.target.id: look.target for look in scan.looks}
+    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
+    unmet = [answer for answer in answers if answer.answer is Answer.NOT_MET]
     over = {waiver: _is_over(waiver, scan.at) for waiver in scan.waivers}
     return tuple(
         Waived(
             waiver,
             over[waiver],
-            tuple(_covered(waiver, over[waiver], over, findings, places)),
+            tuple(
+                covered(finding)
+                for finding in failed
+                if _answers_for(waiver, finding, over, places.get(finding.target), catalogs)
+            ),
             tuple(
                 answer.target
-                for answer in answers
-                if answer.answer is Answer.NOT_MET
-                and waiver.item == f"{answer.checklist}/{answer.item}"
+                for answer in unmet
+                if waiver.item == f"{answer.checklist}/{answer.item}"
                 and _reaches(waiver, places.get(answer.target) if answer.target else None)
             ),
         )
@@ -112,24 +120,26 @@ def _is_over(waiver: Waiver, at: datetime) -> bool:
     return at.astimezone(JST).date() >= waiver.until + timedelta(days=1)
 
 
-def _covered(
+def _answers_for(
     waiver: Waiver,
-    is_over: bool,
-    over: dict[Waiver, bool],
-    findings: Iterable[Finding],
-    places: dict[str, Target],
-) -> Iterable[Covered]:
-    """The failures that the waiver answers for; for an item's, those that bear on no item that is
-    not waived as well.
-    """
-    for finding in findings:
-        target = places.get(finding.target)
-        if finding.verdict is not Verdict.FAIL or not _reaches(waiver, target):
-            continue
-        alike = {w.item for w, gone in over.items() if gone == is_over and _reaches(w, target)}
-        of_item = waiver.item in finding.items and alike.issuperset(finding.items)
-        if waiver.rule == finding.rule or of_item:
-            yield covered(finding)
+    finding: Finding,
+    over: Mapping[Waiver, bool],
+    target: Target | None,
+    catalogs: Sequence[Checklist],
+) -> bool:
+    """Whether the waiver covers the failure: its rule is waived, or every item that asks for it."""
+    if not _reaches(waiver, target):
+        return False
+    if waiver.rule:
+        return waiver.rule == finding.rule
+    alike = {w.item for w, gone in over.items() if gone == over[waiver] and _reaches(w, target)}
+    asking = {
+        f"{catalog.id}/{item.id}"
+        for catalog in catalogs
+        for item in catalog.items
+        if any(finding.rule in part.rules for part in item.parts)
+    }
+    return waiver.item in asking and asking <= alike
 
 
 def _reaches(waiver: Waiver, target: Target | None) -> bool:

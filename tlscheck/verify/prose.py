@@ -62,9 +62,9 @@ def sentences(text: str) -> Iterator[str]:
     A line's end ends a sentence only where the next line is a bullet or empty, or where the line
     ends as sentences do: what denies it may stand in the next line.
     """
-    plain = unicodedata.normalize("NFKC", text)
+    plain = _NUMBERED.sub("・", unicodedata.normalize("NFKC", text))
     for part in _END.split(plain):
-        stripped = _NUMBERED.sub("", " ".join(part.split())).removesuffix(".").strip()
+        stripped = " ".join(part.split()).removesuffix(".").strip()
         if stripped:
             yield stripped
 
@@ -75,11 +75,11 @@ _END = re.compile(
   | (?<=[.!?])\s+(?=[A-Z])
   | (?:(?<=ます)|(?<=です)|(?<=ません)|(?<=ました)|(?<=でした))\s*[\r\n]
   | [\r\n]\s*[\r\n]
-  | [\r\n]\s*(?=[・●○■□◆◇*•‣-]|[(]?[0-9]{1,2}[).]\s)
+  | [\r\n]\s*(?=[・●○■□◆◇*•‣-])
     """,
     re.VERBOSE,
 )
-_NUMBERED = re.compile(r"^[(]?[0-9]{1,2}[).]\s+")
+_NUMBERED = re.compile(r"^[ \t]*[(]?[0-9]{1,2}[).]\s+", re.MULTILINE)
 
 
 # ---- one sentence ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import re
 import unicodedata
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,7 @@ _BROKEN = (
     RuntimeError,
     MemoryError,
     zipfile.LargeZipFile,
+    zlib.error,
 )
 """What openpyxl raises about files that are not what they should be."""
 
