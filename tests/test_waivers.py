@@ -7,12 +7,15 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import make
 from tests.make import good_look, http_observation, scan
+from tests.servers import free_port
+from tests.test_cli import tlscheck
 from tlscheck import judge as judging
 from tlscheck import waivers
 from tlscheck.errors import ConfigError
@@ -164,3 +167,18 @@ def test_a_waiver_of_nothing_is_a_mistake(words: dict[str, str], said: str) -> N
 
 def test_a_stored_waiver_with_a_broken_target_reaches_nothing() -> None:
     assert judging.exit_code(judged(waiver(rule=RULE, target="a b"))) == 1
+
+
+def test_the_configuration_s_waivers_are_kept_in_the_scan_file(tmp_path: Path) -> None:
+    config = tmp_path / "tlscheck.toml"
+    text = '[[waiver]]\nrule = "tls.versions"\nreason = "r"\nwho = "w"\nuntil = 2099-12-31\n'
+    config.write_text(text)
+    arguments = ("scan", "-c", str(config), f"127.0.0.1:{free_port()}", "--only", "tls")
+    done = tlscheck(*arguments, "-f", "json")
+    assert done.returncode == 3
+    (kept,) = json.loads(done.stdout)["waivers"]
+    assert (kept["rule"], kept["who"], kept["until"]) == ("tls.versions", "w", "2099-12-31")
+    config.write_text(text.replace("versions", "version"))
+    done = tlscheck(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no rule tls.version" in done.stderr

@@ -208,7 +208,7 @@ def test_the_text_names_the_evidence_in_both_languages(clinic: Any, tmp_path: Pa
     assert "List of the ways of remote access" in english
     assert "“あれこれ” (not understood)" in english
     japanese = tlscheck("verify", str(path), str(clinic.scan), "--lang", "ja").stdout
-    assert "次のバージョンは提供しない: TLS 1.0" in japanese
+    assert "次のバージョンは提供しない：TLS 1.0" in japanese
     assert "✗ TLS 1.0 を受け入れます" in japanese
     assert "リモート接続手段の一覧" in japanese
 

@@ -136,6 +136,42 @@ def changed(data: bytes, part: str, content: bytes) -> bytes:
     return out.getvalue()
 
 
+def with_strings(strings: bytes) -> bytes:
+    """A workbook as Excel writes it, its words in a table of their own."""
+    cells = b"".join(
+        b'<c r="%s1" t="s"><v>%d</v></c>' % (letter, n) for n, letter in enumerate((b"A", b"B"))
+    )
+    below = b'</row><row r="2"><c r="A2"><v>44</v></c><c r="B2" t="s"><v>2</v></c>'
+    data = page(cells + below)
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        types = old.read("[Content_Types].xml")
+    part = (
+        b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-'
+        b'officedocument.spreadsheetml.sharedStrings+xml"/></Types>'
+    )
+    data = changed(data, "[Content_Types].xml", types.replace(b"</Types>", part))
+    out = io.BytesIO(data)
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("xl/sharedStrings.xml", strings)
+    return out.getvalue()
+
+
+STRINGS = """%s<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
+<si><t>項番</t></si><si><t>対応策</t><rPh sb="0" eb="2"><t>タイオウ</t></rPh></si>
+<si><r><t>TLS1.3</t></r><r><rPr><b/></rPr><t>のみ</t></r><phoneticPr fontId="1"/></si></sst>"""
+
+
+def test_words_in_a_table_with_runs_and_readings() -> None:
+    data = with_strings((STRINGS % "").encode())
+    assert kinds(data) == [("44", "versions_among", "")]
+
+
+def test_entities_in_the_table_of_words_are_refused() -> None:
+    strings = STRINGS.replace("TLS1.3", "&c;") % LAUGHS.decode()
+    with pytest.raises(ClaimsError, match="cannot be read as a workbook"):
+        read("f.xlsx", with_strings(strings.encode()))
+
+
 GOOD = workbook((44, "", "TLS1.3のみ"))
 SHEET = "xl/worksheets/sheet1.xml"
 

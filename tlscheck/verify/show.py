@@ -113,7 +113,8 @@ def says(claim: Claim, lang: str) -> str:
     """What is claimed, in words."""
     words = said(kinds.told()[claim.kind].says, lang)
     value = ", ".join(_value(claim.value))
-    return f"{words}: {visible(value)}" if value else words
+    colon = "：" if lang == "ja" else ": "
+    return f"{words}{colon}{visible(value)}" if value else words
 
 
 def _value(value: Any) -> tuple[str, ...]:
