@@ -64,6 +64,10 @@ def test_a_waiver_ends_with_its_last_day_in_japan(at: datetime, code: int) -> No
     assert all(waived.findings for waived in report.waived)
 
 
+def test_a_waiver_without_an_end_in_sight() -> None:
+    assert judging.exit_code(judged(waiver(rule=RULE, until=date.max))) == 0
+
+
 def test_a_waiver_of_a_target_is_of_that_target() -> None:
     here = waiver(rule=RULE, target="www.example.jp:443")
     assert judging.exit_code(judged(here)) == 0

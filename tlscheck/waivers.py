@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tlscheck import checklist as checklists
 from tlscheck import targets
@@ -16,7 +16,7 @@ from tlscheck.checklist import Checklist, ItemAnswer
 from tlscheck.errors import ConfigError, TargetError
 from tlscheck.model import Answer, Finding, Scan, Target, Verdict, Waiver
 from tlscheck.rules import RULES
-from tlscheck.text import JST
+from tlscheck.text import day
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _check_item(item: str, file: str, key: str) -> None:
 
 def _is_over(waiver: Waiver, at: datetime) -> bool:
     """Whether its last day, as days are in Japan, had ended when the look began."""
-    return at.astimezone(JST).date() >= waiver.until + timedelta(days=1)
+    return day(at, "ja") > waiver.until.isoformat()
 
 
 def _answers_for(

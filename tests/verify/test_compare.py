@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ from tlscheck.observations.http import Plain, PlainState
 from tlscheck.observations.ike import IkeVersion
 from tlscheck.observations.ports import Port, PortState
 from tlscheck.observations.tls import ClientCertificate, Demand
-from tlscheck.verify import Claims, Outcome, Standing, exit_code, kinds, subjects, verify
+from tlscheck.verify import Claims, Outcome, Standing, exit_code, kinds, show, subjects, verify
 from tlscheck.verify.claims import KINDS, Claim, Hsts
 from tlscheck.wire.registry import Version
 
@@ -254,6 +254,17 @@ def test_an_issuer_that_nobody_vouches_for_is_not_confirmed(
     name = seen.chains[0].leaf.issuer.rpartition("=")[2]
     assert one("issuer", (name,), look).standing is standing
     assert one("issuer", ("Nobody Known",), look).standing is NO
+
+
+def test_a_certificate_that_is_not_to_end() -> None:
+    seen = certificate_for("www.example.jp")
+    chain = seen.chains[0]
+    leaf = replace(chain.leaf, not_after=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    endless = replace(seen, chains=(replace(chain, certificates=(leaf,)),))
+    claims = Claims("f", (Claim("valid_until", date(2099, 1, 1)),))
+    made = verify(claims, scan(good_look(certificate=endless)))
+    assert made.outcomes[0].standing is YES
+    assert "9999-12-31" in show.text(made, "ja").decode()
 
 
 def test_the_worst_target_decides_and_each_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ from tests.test_cli import Done, tlscheck
 HEADS = ("", "", "対応策", "確認したエビデンス\n（文書名、ページ番号等）", "判定結果", "改善策")
 
 
+@dataclass
 class Clinic:
     """A server with TLS 1.2 and 1.3 and HSTS for a year, one with TLS 1.0 to 1.2, and a scan."""
 
-    def __init__(self, identity: Identity, good: int, old: int, scan: Path) -> None:
-        self.identity, self.good, self.old, self.scan = identity, good, old, scan
+    good: int
+    old: int
+    scan: Path
+    first: Done | None = None
+    """What holding the claims against the servers themselves said."""
 
     def toml(self, text: str) -> str:
         """*text* with the ports filled in."""
@@ -43,16 +48,15 @@ def clinic(identity: Identity, tmp_path_factory: pytest.TempPathFactory) -> Any:
     )
     with good as one, old as other:
         scan = folder / "scan.json"
-        made = Clinic(identity, one.port, other.port, scan)
+        made = Clinic(one.port, other.port, scan)
         (folder / "claims.toml").write_text(made.toml(TOML), "utf-8")
-        made_by = verify(
+        made.first = verify(
             folder / "claims.toml",
             f"localhost:{one.port}",
             f"127.0.0.1:{other.port}",
             *("--resolve", f"localhost:{one.port}:127.0.0.1", "--ca-file", str(identity.ca)),
             *("--save", str(scan)),
         )
-        made.first = made_by  # type: ignore[attr-defined]
         yield made
 
 

@@ -62,7 +62,7 @@ def _certificate(look: Look) -> Iterator[Evidence]:
 def _hsts(look: Look) -> Iterator[Evidence]:
     seen = look.seen.get("http")
     if isinstance(seen, HttpObservation) and seen.hsts:
-        yield Note("hsts", "Strict-Transport-Security: {text}", text=seen.hsts.text)
+        yield Note("hsts", "HSTS as it was sent: {text}", text=seen.hsts.text)
 
 
 def _ports(look: Look) -> Iterator[Evidence]:

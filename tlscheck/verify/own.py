@@ -152,6 +152,10 @@ class Day:
     day: date
 
 
+_NEVER = 9999
+"""The year in which certificates end that are not to end (RFC 5280, section 4.1.2.5)."""
+
+
 @_check("certificate")
 def valid_until(seen: CertificateObservation, want: Day) -> Problems:
     """No certificate ends before that day."""
@@ -160,7 +164,7 @@ def valid_until(seen: CertificateObservation, want: Day) -> Problems:
         end = chain.leaf.not_after
         if end is None:
             yield _unreadable(chain.leaf)
-        elif end.astimezone(JST).date() < want.day:
+        elif end.year < _NEVER and end.astimezone(JST).date() < want.day:
             yield Problem(
                 "ends",
                 "the {key} certificate is valid until {moment}",
