@@ -475,8 +475,7 @@ def blank_quic() -> QuicObservation:
 def quic_look(seen: QuicObservation | None = None) -> Look:
     """A look at an endpoint with HTTP/3, in which all is well unless said otherwise."""
     told = {
-        "tls": tls_observation(),
-        "certificate": certificate_for("www.example.jp"),
+        **good_look("www.example.jp").seen,
         "quic": seen or quic_observation(),
     }
     return Look(endpoint("www.example.jp", "192.0.2.3"), told)

@@ -21,6 +21,7 @@ from tlscheck.config import (
     place,
 )
 from tlscheck.errors import ConfigError
+from tlscheck.model import Waiver
 
 
 @pytest.fixture
@@ -76,6 +77,65 @@ product = "例 2.1"
         budgets=Budgets(2.5, 30, 8),
         sheet=Sheet("株式会社例", "評価機関", "例 2.1"),
     )
+
+
+WAIVER = """
+[[waiver]]
+item = "vendor-138/44"
+target = "clinic.example.jp"
+reason = "更新予定"
+who = "佐藤"
+until = 2026-12-31
+[[waiver]]
+rule = "tls.versions"
+reason = "r"
+who = "w"
+until = 2026-12-31
+"""
+
+
+def test_waivers(file: Path) -> None:
+    file.write_text(WAIVER, encoding="utf-8")
+    until = date(2026, 12, 31)
+    assert load(file).waiver == (
+        Waiver(
+            item="vendor-138/44",
+            target="clinic.example.jp",
+            reason="更新予定",
+            who="佐藤",
+            until=until,
+        ),
+        Waiver(rule="tls.versions", reason="r", who="w", until=until),
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("until = 2026-12-31", "", ": key waiver[0].until is missing; write until = 2026-12-31"),
+        ("2026-12-31", '"soon"', ", key waiver[0].until: "),
+        ("2026-12-31", "2026-12-31T00:00:00", ", key waiver[0].until: "),
+        ('"佐藤"', '" "', ", key waiver[0].who: must not be empty; write who ="),
+        ('"更新予定"', '""', ", key waiver[0].reason: must not be empty; write reason ="),
+        ("who =", "by =", ": unknown key waiver[0].by; "),
+        ("item =", "rule =", None),
+        (
+            'item = "vendor-138/44"',
+            "",
+            ", key waiver[0]: must have either an item or a rule; write",
+        ),
+        ("target =", "rule =", ", key waiver[0]: must have either an item or a rule; write item ="),
+    ],
+)
+def test_a_waiver_says_what_why_who_and_until(
+    file: Path, before: str, after: str, line: str | None
+) -> None:
+    text = WAIVER.replace(before, after, 1)
+    if line is None:
+        file.write_text(text, encoding="utf-8")
+        assert load(file).waiver[0].rule
+    else:
+        assert mistake(file, text).startswith(line)
 
 
 def test_targets_may_be_a_list_of_tables(file: Path) -> None:

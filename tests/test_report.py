@@ -175,12 +175,17 @@ def test_what_is_no_scan_file(data: bytes) -> None:
     line(data)
 
 
-REQUIRED = [key for key in Scan.__dataclass_fields__ if key != "looks"]
+REQUIRED = [key for key in Scan.__dataclass_fields__ if key not in ("looks", "waivers")]
 
 
 @pytest.mark.parametrize("key", [*REQUIRED, "targets"])
 def test_a_missing_key(key: str) -> None:
     assert key in line(json.dumps({k: v for k, v in DOCUMENT.items() if k != key}).encode())
+
+
+def test_older_files_know_no_waivers() -> None:
+    old = {k: v for k, v in DOCUMENT.items() if k not in ("waivers", "waived")}
+    assert decode(json.dumps(old).encode(), "old.json").waivers == ()
 
 
 def broken(change: Callable[[dict[str, Any]], object]) -> bytes:

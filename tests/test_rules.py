@@ -133,6 +133,8 @@ def test_the_good_observation_is_good() -> None:
         "vpn.tunnels",
         "ike.aggressive-mode",
         "tls.encrypt-then-mac",  # of the endpoint with HTTP/3
+        "http.origin-leg",
+        "http.web-firewall",
     ]
 
 

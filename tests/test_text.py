@@ -205,3 +205,11 @@ def test_importing_costs_little() -> None:
     code = "import sys, tlscheck.text; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(run.stdout.split()) & {"babel", "jinja2", "rich", "pydantic", "tlscheck.model"}
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_the_end_of_all_days_can_be_told(lang: str) -> None:
+    """RFC 5280, section 4.1.2.5: a certificate that is not to end ends then."""
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert text.moment(end, lang).startswith("9999-12-31")
+    assert text.day(end, lang) == "9999-12-31"

@@ -281,7 +281,7 @@ class _Matter:
 
     def concerns(self, look: Look) -> bool:
         """Whether the part speaks of this target."""
-        return look.target.id in self.found or any(_applies(need, look) for need in self.needs)
+        return look.target.id in self.found or any(applies(need, look) for need in self.needs)
 
     def at(self, look: Look) -> PartAnswer:
         """The part's answer on one target."""
@@ -344,7 +344,7 @@ def _gaps(
 ) -> Iterator[str]:
     """The causes for which what is needed on a target was not judged there."""
     served = _served(found.get(look.target.id, ()))
-    return (_absence(n, look) for n in needs if n not in served and _applies(n, look))
+    return (absence(n, look) for n in needs if n not in served and applies(n, look))
 
 
 def _answer(verdicts: set[Verdict], causes: set[str], reach: Reach) -> Answer:
@@ -375,7 +375,7 @@ def _served(found: Iterable[Finding]) -> set[str]:
     return rules | {_subject(rule) for rule in rules}
 
 
-def _applies(need: str, look: Look) -> bool:
+def applies(need: str, look: Look) -> bool:
     """Whether *need* arises on the target: a name that does not resolve stands in for all that is
     looked at on addresses. Names are of several kinds, and each has its own subjects.
     """
@@ -401,7 +401,7 @@ def _has(look: Look, subject: str) -> bool:
     return subject in look.seen or subject in (_subject(m.kind) for m in look.missed)
 
 
-def _absence(need: str, look: Look) -> str:
+def absence(need: str, look: Look) -> str:
     """Why nothing was judged of *need* on the target."""
     subject = _subject(need)
     if subject in look.seen:

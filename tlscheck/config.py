@@ -21,6 +21,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tlscheck.errors import ConfigError
 from tlscheck.mistakes import minded, unparsed
+from tlscheck.model import Waiver
 from tlscheck.text import Phrase
 
 ALL = "all"
@@ -163,6 +164,8 @@ class Settings:
     exposure: Exposure = Exposure()
     history: History = History()
     sheet: Sheet = Sheet()
+    waiver: tuple[Waiver, ...] = ()
+    """``[[waiver]]``."""
 
 
 def load(path: Path) -> Settings:
@@ -197,7 +200,28 @@ def load(path: Path) -> Settings:
                 value=root,
                 example=_example("network.roots"),
             )
+    for number, waiver in enumerate(settings.waiver):
+        _complete(path, f"waiver[{number}]", waiver)
     return settings
+
+
+def _complete(path: Path, key: str, waiver: Waiver) -> None:
+    """Refuse a waiver that does not say of what, why and by whom."""
+    if bool(waiver.item) == bool(waiver.rule):
+        raise ConfigError(
+            "{file}, key {key}: must have either an item or a rule; write {example}",
+            file=path,
+            key=key,
+            example=_example("waiver.item"),
+        )
+    for name in ("reason", "who"):
+        if not getattr(waiver, name).strip():
+            raise ConfigError(
+                "{file}, key {key}: must not be empty; write {example}",
+                file=path,
+                key=f"{key}.{name}",
+                example=_example(f"waiver.{name}"),
+            )
 
 
 def place(text: str, port: int) -> tuple[str, int] | None:
@@ -221,14 +245,17 @@ def _full(content: dict[str, Any]) -> dict[str, Any]:
         tables = [{"target": each} if isinstance(each, str) else each for each in targets]
         content = content | {"targets": tables}
     if isinstance(domains, dict):
-        content = content | {"domain": {name: _dated(each) for name, each in domains.items()}}
+        dated = {name: _dated(each, "in_use_since") for name, each in domains.items()}
+        content = content | {"domain": dated}
+    if isinstance(waivers := content.get("waiver"), list):
+        content = content | {"waiver": [_dated(each, "until") for each in waivers]}
     return content
 
 
-def _dated(table: Any) -> Any:
-    since = table.get("in_use_since") if isinstance(table, dict) else None
-    if isinstance(since, date) and not isinstance(since, datetime):
-        return table | {"in_use_since": since.isoformat()}
+def _dated(table: Any, key: str) -> Any:
+    day = table.get(key) if isinstance(table, dict) else None
+    if isinstance(day, date) and not isinstance(day, datetime):
+        return table | {key: day.isoformat()}
     return table
 
 
@@ -251,6 +278,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
         ("endpoints.*", Endpoint),
         ("exposure", Exposure),
         ("sheet", Sheet),
+        ("waiver", Waiver),
     )
 }
 """The keys of each table."""
@@ -294,6 +322,13 @@ _EXAMPLES = {
     "sheet.applicant": 'applicant = "Example Inc."',
     "sheet.evaluator": 'evaluator = "Example Review"',
     "sheet.product": 'product = "Example Clinic Online 2.1"',
+    "waiver": "[[waiver]]",
+    "waiver.item": 'item = "vendor-138/44"',
+    "waiver.rule": 'rule = "tls.versions"',
+    "waiver.target": 'target = "clinic.example.jp"',
+    "waiver.reason": 'reason = "replaced in March"',
+    "waiver.who": 'who = "A. Sato"',
+    "waiver.until": "until = 2026-12-31",
 }
 
 _NAMED = ("domain", "endpoints")

@@ -44,6 +44,10 @@ class ScanFileError(TlscheckError):
     """A scan file that cannot be read."""
 
 
+class ClaimsError(TlscheckError):
+    """A claims file or sheet that cannot be read."""
+
+
 class OutputError(TlscheckError):
     """An output file that cannot be written."""
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tlscheck import checklist as checklists
 from tlscheck import profile as profiles
+from tlscheck import waivers
 from tlscheck.checklist import Checklist
 from tlscheck.model import (
     Evidence,
@@ -73,6 +74,7 @@ def judge(scan: Scan, profile: str | None = None, names: Sequence[str] | None = 
         tuple(answers),
         tuple(used.values()),
         catalogs,
+        waivers.applied(scan, findings, answers, catalogs),
     )
 
 
@@ -93,9 +95,19 @@ def _findings(look: Look, used: Sequence[Profile], doubted: frozenset[str]) -> I
                 shared[rule].append((setting, [profile.id]))
     for settings in shared.values():
         for setting, names in settings:
-            inputs = [_input(look, kind, doubted) for kind in setting.rule.needs]
-            if None not in inputs:
-                yield _finding(look, setting, tuple(names), inputs)
+            if made := found(look, setting, tuple(names), doubted):
+                yield made
+
+
+def found(
+    look: Look, setting: Setting, names: tuple[str, ...], doubted: frozenset[str]
+) -> Finding | None:
+    """What one rule, as one want, finds on one target; ``None`` where its matter was not asked.
+
+    *doubted* are the targets whose TLS is not their own (`intercepted`).
+    """
+    inputs = [_input(look, kind, doubted) for kind in setting.rule.needs]
+    return None if None in inputs else _finding(look, setting, names, inputs)
 
 
 def _same(one: Setting, other: Setting) -> bool:
@@ -225,13 +237,15 @@ def _private(chain: Chain) -> bool:
 def exit_code(report: Report, fail_on: str = "low") -> int:
     """1: a failure at or above *fail_on*; 3: something asked could not be looked at; else 0.
 
-    Open policy questions, what must be declared and subjects that nobody asked cause no 3. Never 0
-    when nobody answered.
+    Open policy questions, what must be declared, subjects that nobody asked and failures under a
+    waiver that has not expired cause none of them. Never 0 when nobody answered.
     """
 
     own = report.own()
     limit = Severity(fail_on).rank
-    if any(f.verdict is Verdict.FAIL and f.severity.rank <= limit for f in own):
+    borne = waivers.in_force(report.waived)
+    failed = (f for f in own if f.verdict is Verdict.FAIL and f.severity.rank <= limit)
+    if any(waivers.covered(finding) not in borne for finding in failed):
         return 1
     looks = report.scan.looks
     if any(_unseen(f) for f in own) or not looks or any(_unanswered(look) for look in looks):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 Value = str | int | float | bool | tuple[str, ...]
@@ -212,6 +212,22 @@ class Standpoint:
     """4 or 6 where only addresses of that family were looked at."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """That somebody answers for the failures of an item or of a rule, for a time."""
+
+    item: str = ""
+    """``checklist/item``; either this or a rule."""
+    rule: str = ""
+    target: str = ""
+    """Host, host and port or URL; empty: every target."""
+    reason: str
+    who: str
+    """Who answers for it."""
+    until: date
+    """The last day on which it holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What a scan saw: the part of the scan file that judging starts from."""
@@ -226,6 +242,8 @@ class Scan:
     subjects: tuple[str, ...]
     """The subjects that were asked (``--only``)."""
     standpoint: Standpoint = Standpoint()
+    waivers: tuple[Waiver, ...] = ()
+    """As the configuration of the scan had them."""
 
 
 @dataclass(frozen=True, slots=True)

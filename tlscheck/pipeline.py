@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlscheck import __version__, datagrams, domains
-from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
+from tlscheck.model import (
+    Look,
+    Missed,
+    Observation,
+    Place,
+    Reason,
+    Scan,
+    Scope,
+    Standpoint,
+    Target,
+    Waiver,
+)
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
 from tlscheck.observations.certificate import CertificateObservation, Presented
@@ -87,6 +98,7 @@ class Order:
     """How addresses are looked at; ``None``: as usual."""
     unannounced: bool = False
     """Whether QUIC is asked for beside pages that do not announce it, too."""
+    waivers: tuple[Waiver, ...] = ()
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -132,6 +144,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
         standpoint=Standpoint(
             tuple(sorted(net.sources)), resolver(), version("cryptography"), order.family
         ),
+        waivers=order.waivers,
     )
 
 

@@ -40,6 +40,7 @@ from tlscheck.observations.turn import TurnObservation
 from tlscheck.observations.vpn import VpnObservation
 from tlscheck.profile import Profile
 from tlscheck.text import Phrase
+from tlscheck.waivers import Waived
 
 FORMAT = "tlscheck.scan/1"
 
@@ -71,6 +72,8 @@ class Report:
     profiles: tuple[Profile, ...]
     """Every profile that a finding was judged by, the run's own first."""
     checklists: tuple[Checklist, ...]
+    waived: tuple[Waived, ...] = ()
+    """What each waiver of the scan comes to."""
 
     @property
     def profile(self) -> Profile:
@@ -103,6 +106,7 @@ def encode(report: Report) -> bytes:
         "targets": [_look(look) for look in report.scan.looks],
         "findings": [_dump(Finding, finding) for finding in report.findings],
         "answers": [_dump(ItemAnswer, answer) for answer in report.answers],
+        "waived": [_dump(Waived, waived) for waived in report.waived],
     }
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(
         errors="backslashreplace"
@@ -141,7 +145,8 @@ def decode(data: bytes, name: str) -> Scan:
     """The scan in a scan file; its findings and answers are left aside. ScanFileError."""
     document = _document(data, name)
     try:
-        own = {key: document[key] for key in Scan.__dataclass_fields__ if key != "looks"}
+        own = {key: document[key] for key in Scan.__dataclass_fields__ if key not in _NOT_OWN}
+        own["waivers"] = document.get("waivers", [])  # older files know none
         looks = [
             _unlook(entry) for entry in _adapter(list[_Entry]).validate_python(_entries(document))
         ]
@@ -185,6 +190,9 @@ def _unfit(error: ValidationError, name: str) -> ScanFileError:
     return ScanFileError(
         "{file}: {where}: {wanted}; scan again", file=name, where=where, wanted=minded(first)
     )
+
+
+_NOT_OWN = ("looks", "waivers")
 
 
 class _BrokenError(Exception):

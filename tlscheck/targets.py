@@ -17,7 +17,7 @@ from typing import NoReturn
 import idna
 
 from tlscheck.errors import TargetError
-from tlscheck.model import Place
+from tlscheck.model import Place, Scope, Target
 from tlscheck.suffixes import registrable as registrable
 from tlscheck.text import Phrase
 
@@ -143,6 +143,28 @@ def name_id(service: str, host: str, port: int) -> str:
 def is_address(host: str) -> bool:
     """Whether *host* is a literal address."""
     return _address(host) is not None
+
+
+def is_meant(text: str, target: Target) -> bool:
+    """Whether *text* (host, ``host:port`` or a whole target) names *target*, or the address or
+    domain that it belongs to. TargetError.
+    """
+    spec = parse(text)
+    place = target.target
+    if place is not None:
+        exact = "://" in text or _split(text.removesuffix("/"), text)[1] is not None
+        return place.host == spec.host and (
+            not exact or (place.service, place.port) == (spec.service, spec.port)
+        )
+    if target.scope is Scope.ADDRESS:
+        return spec.host == target.id or spec.host in target.label.split(", ")
+    domain = registrable(spec.host) or spec.host
+    return target.id in (spec.host, domain) or _is_of(target.id, spec.host)
+
+
+def _is_of(name: str, host: str) -> bool:
+    """Whether *name* is a `name_id` of *host*."""
+    return "://" in name and name.partition("://")[2].rpartition(":")[0].strip("[]") == host
 
 
 # ---- parts -----------------------------------------------------------------------------------

@@ -145,14 +145,14 @@ def visible(text: str) -> str:
 
 def moment(when: datetime, lang: str) -> str:
     """Day and time, in JST where the language is Japanese, else in UTC."""
-    if lang == "ja":
+    if lang == "ja" and when.date() < date.max:  # certificates end there that are not to end
         return f"{when.astimezone(JST):%Y-%m-%d %H:%M:%S} JST (+09:00)"
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def day(when: datetime | date, lang: str) -> str:
     """The day, which in JST begins nine hours earlier than in UTC."""
-    if isinstance(when, datetime):
+    if isinstance(when, datetime) and when.date() < date.max:
         when = when.astimezone(JST if lang == "ja" else UTC)
     return f"{when:%Y-%m-%d}"
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "judge": "judge",
     "diff": "diff",
     "history": "history",
+    "verify": "verify",
     "demo": "demo",
     "rules": "rules",
     "explain": "rules",

@@ -128,7 +128,7 @@ def scan(
     """Look, judge, render."""
     from tlscheck import checklist as catalogs
     from tlscheck import config as configuration
-    from tlscheck import domains, pipeline, report
+    from tlscheck import domains, pipeline, report, waivers
     from tlscheck import judge as judging
     from tlscheck import profile as profiles
     from tlscheck import targets as parsing
@@ -158,7 +158,7 @@ def scan(
         unannounced=with_addresses or bool(only),
         family=family or 0,
         sni=_server_name(sni) if sni else None,
-        resolve=dict(_override(text) for text in resolve),
+        resolve=dict(override(text) for text in resolve),
         identity=(
             live.identity(read(client_cert), read(client_key))
             if client_cert and client_key
@@ -167,7 +167,7 @@ def scan(
         identity_files=(
             (Path(client_cert), Path(client_key)) if client_cert and client_key else None
         ),
-        ca_file=_authorities(ca_file) if ca_file else None,
+        ca_file=authorities(ca_file) if ca_file else None,
         cross_check=cross_check,
         connect_seconds=settings.budgets.connect,
         target_seconds=settings.budgets.target,
@@ -181,16 +181,18 @@ def scan(
             contacts=keep_contacts,
             refresh=refresh,
             cache=domains.kept_in(),
-            ca_file=_authorities(ca_file) if ca_file else None,
+            ca_file=authorities(ca_file) if ca_file else None,
         ),
-        exposure=_exposed(
+        exposure=exposed(
             settings,
             config or "",
             ports,
             {"rate": rate, "parallel": parallel, "tries": tries},
             {"thorough": thorough, "aggressive": aggressive},
         ),
+        waivers=settings.waiver,
     )
+    waivers.check(settings.waiver, config or "")
     if mail and "dns" not in order.subjects:
         raise ConfigError("--mail needs the DNS; add dns to --only")
     profiles.load(name)
@@ -236,7 +238,7 @@ def _subjects(only: str | None, *, with_addresses: bool) -> tuple[str, ...]:
     return asked
 
 
-def _authorities(path: str) -> bytes:
+def authorities(path: str) -> bytes:
     """The certificates in *path*, PEM. ConfigError."""
     from cryptography import x509
 
@@ -250,7 +252,7 @@ def _authorities(path: str) -> bytes:
     return data
 
 
-def _exposed(
+def exposed(
     settings: Settings,
     config: str,
     only: str | None,
@@ -313,7 +315,8 @@ def _server_name(text: str) -> str:
         raise TargetError("server name (--sni): {error}", error=error) from error
 
 
-def _override(text: str) -> tuple[tuple[str, int], str]:
+def override(text: str) -> tuple[tuple[str, int], str]:
+    """What ``--resolve`` says. ConfigError."""
     host, _colon, rest = text.partition(":")
     port, _colon, address = rest.partition(":")
     if not host or not port.isdigit() or not address:

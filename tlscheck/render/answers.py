@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tlscheck.checklist import Checklist, Item, ItemAnswer, Part, PartAnswer
 from tlscheck.model import Answer, Verdict
 from tlscheck.render.view import FindingView, TargetView, said
+from tlscheck.render.waivers import Borne, of_answers
 from tlscheck.report import Report
 from tlscheck.text import _N, ANSWERS, CAUSES, REACHES, translate, visible, voice, word
 
@@ -76,6 +77,8 @@ class ItemView:
     """What it rests on, worst first."""
     at: tuple[tuple[TargetView, Answer, str], ...]
     """What each target gets, worst first; empty where the item is shown on one."""
+    waived: tuple[Borne, ...]
+    """Who answers for it that the item is not met, and until when, or did."""
 
     @property
     def worst(self) -> tuple[FindingView, ...]:
@@ -157,6 +160,7 @@ def checklists(report: Report, seen: Sequence[TargetView], lang: str) -> tuple[C
     for answer in report.answers:
         by_item.setdefault((answer.checklist, answer.item), []).append(answer)
     places = {target.id: target for target in seen}
+    waived = of_answers(report, lang)
     return tuple(
         ChecklistView(
             id=visible(checklist.id),
@@ -164,7 +168,7 @@ def checklists(report: Report, seen: Sequence[TargetView], lang: str) -> tuple[C
             title=said(checklist.title, lang),
             document=said(checklist.document, lang),
             items=tuple(
-                _item(checklist, item, answers, places, lang)
+                _item(checklist, item, answers, places, waived, lang)
                 for item in checklist.items
                 if (answers := by_item.get((checklist.id, item.id)))
             ),
@@ -176,8 +180,9 @@ def checklists(report: Report, seen: Sequence[TargetView], lang: str) -> tuple[C
 def at(report: Report, target: TargetView, lang: str) -> tuple[ItemView, ...]:
     """The items as *target* answers them, worst first."""
     known = {(c.id, i.id): (c, i) for c in report.checklists for i in c.items}
+    waived, here = of_answers(report, lang), {target.id: target}
     found = [
-        _item(*known[answer.checklist, answer.item], [answer], {target.id: target}, lang)
+        _item(*known[answer.checklist, answer.item], [answer], here, waived, lang)
         for answer in report.answers
         if answer.target == target.id and (answer.checklist, answer.item) in known
     ]
@@ -189,6 +194,7 @@ def _item(
     item: Item,
     answers: Sequence[ItemAnswer],
     places: Mapping[str, TargetView],
+    waived: Mapping[tuple[str, str | None], tuple[Borne, ...]],
     lang: str,
 ) -> ItemView:
     whole = next((a for a in answers if a.target is None), answers[0])
@@ -216,6 +222,7 @@ def _item(
         )
         if whole.target is None
         else (),
+        waived=waived.get((f"{checklist.id}/{item.id}", whole.target), ()),
     )
 
 

@@ -40,6 +40,7 @@ def render(report: Report, lang: str) -> bytes:
             _("Profiles"),
             _("Checklist items"),
             _("Time of the look"),
+            _("Waivers"),
         ]
     )
     when = moment(report.scan.at, lang)
@@ -47,7 +48,12 @@ def render(report: Report, lang: str) -> bytes:
         place = [target.label, *_place(look.target)]
         for finding in target.findings:
             for ground in finding.grounds:
-                row = [*place, *_finding(finding, ground), when]
+                row = [
+                    *place,
+                    *_finding(finding, ground),
+                    when,
+                    "\n".join(b.words for b in finding.waived),
+                ]
                 rows.writerow([_inert(cell) for cell in row])
     return out.getvalue().encode("utf-8-sig")
 

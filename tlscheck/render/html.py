@@ -15,6 +15,7 @@ from tlscheck.render.domains import domain
 from tlscheck.render.exposure import exposed
 from tlscheck.render.facts import facts
 from tlscheck.render.horizon import picture
+from tlscheck.render.waivers import waivers
 from tlscheck.report import SUBJECTS, Report
 from tlscheck.text import SUBJECTS as SUBJECT_WORDS
 from tlscheck.text import moment, visible, voice, word
@@ -51,6 +52,7 @@ def render(report: Report, lang: str) -> bytes:
             for target, look in zip(seen, report.scan.looks, strict=True)
             if (lines := exposed(look, lang))
         ],
+        waivers=waivers(report, lang),
         horizon=picture(report, lang),
         connections=sum(target.connections for target in seen),
         not_asked=[word(SUBJECT_WORDS, s, lang) for s in SUBJECTS if s not in report.scan.subjects],

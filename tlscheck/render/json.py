@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tlscheck.checklist import ItemAnswer
 from tlscheck.model import Finding, Missed, Scan, Target
 from tlscheck.report import FORMAT, SUBJECTS, Report, encode
+from tlscheck.waivers import Waived
 
 _TEXT = {"type": "string"}
 
@@ -28,6 +29,7 @@ def schema() -> dict[str, Any]:
         "Missed": Missed,
         "Finding": Finding,
         "ItemAnswer": ItemAnswer,
+        "Waived": Waived,
         **SUBJECTS,
     }
     made, shared = TypeAdapter.json_schemas(
@@ -52,8 +54,9 @@ def schema() -> dict[str, Any]:
             "targets": {"type": "array", "items": {"$ref": "#/$defs/Look"}},
             "findings": {"type": "array", "items": parts["Finding"]},
             "answers": {"type": "array", "items": parts["ItemAnswer"]},
+            "waived": {"type": "array", "items": parts["Waived"]},
         },
-        "required": ["format", *own, "profiles", "targets", "findings", "answers"],
+        "required": ["format", *own, "profiles", "targets", "findings", "answers", "waived"],
         "$defs": {
             **definitions,
             "Look": {

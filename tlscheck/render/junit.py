@@ -71,7 +71,15 @@ def _case(finding: FindingView, target: TargetView, lang: str) -> ET.Element:
         )
         if outcome != "skipped":
             said.set("type", finding.grounds[0].severity)
-            said.text = "\n".join([*evidence, "", finding.manual, *_basis(finding, lang)])
+            said.text = "\n".join(
+                [
+                    *evidence,
+                    *(waived.words for waived in finding.waived),
+                    "",
+                    finding.manual,
+                    *_basis(finding, lang),
+                ]
+            )
     elif evidence:
         ET.SubElement(case, "system-out").text = "\n".join(evidence)
     return case

@@ -15,6 +15,7 @@ from tlscheck.render.answers import (
     limits,
 )
 from tlscheck.render.view import FindingView, TargetView, looked_at, said, targets
+from tlscheck.render.waivers import waivers
 from tlscheck.report import Report
 from tlscheck.text import Say, visible, voice
 
@@ -31,6 +32,7 @@ def render(report: Report, lang: str) -> bytes:
         f"# {_('TLS check')}",
         _pairs(looked_at(report, lang)),
         *_summary(report, _, lang),
+        *_waivers(report, _, lang),
         *(b for c in checklists(report, seen, lang) for b in _checklist(c, _)),
         f"## {_('Findings')}",
         *(block for target in seen for block in _target(target, _)),
@@ -65,6 +67,15 @@ def _summary(report: Report, _: Say, lang: str) -> Iterator[str]:
     yield _list(map(inert, limits(lang)))
 
 
+def _waivers(report: Report, _: Say, lang: str) -> Iterator[str]:
+    if borne := waivers(report, lang):
+        yield f"## {_('Waivers')}"
+        yield _table(
+            (_("What"), _("State"), _("Until"), _("Who"), _("Reason"), _("Covers")),
+            ((w.what, w.state, w.until, w.who, w.reason, w.covers) for w in borne),
+        )
+
+
 def _checklist(checklist: ChecklistView, _: Say) -> Iterator[str]:
     yield f"## {inert(checklist.title)}"
     yield inert(checklist.document)
@@ -83,7 +94,7 @@ def _item(item: ItemView) -> Sequence[str]:
     return (
         item.id,
         item.title,
-        item.answer_word,
+        "\n".join((item.answer_word, *(waived.words for waived in item.waived))),
         "\n".join(parts),
         "\n".join(item.documents),
         "\n".join(places),
@@ -117,6 +128,7 @@ def _finding(several: Sequence[FindingView], _: Say) -> Iterator[str]:
         words = f"{finding.verdict_word} ({finding.grounds[0].severity_word}): {finding.title}"
         yield f"#### {inert(words)} (`{finding.rule}`)"
     yield _list(inert(line.whole) for line in first.evidence)
+    yield _list(inert(waived.words) for waived in first.waived)
     questions = dict.fromkeys(q for finding in several for q in finding.questions)
     yield _list(f"{inert(_('Open question'))}: {inert(q)}" for q in questions)
     if first.manual and first.verdict is Verdict.FAIL:

@@ -81,7 +81,9 @@ def _result(
     target: TargetView, place: str, finding: FindingView, ground: Ground, rules: list[str]
 ) -> dict[str, Any]:
     failed = finding.verdict is Verdict.FAIL
+    known = {"suppressions": list(_suppressions(finding))} if finding.waived else {}
     return {
+        **known,
         "ruleId": finding.rule,
         "ruleIndex": rules.index(finding.rule),
         "kind": "review" if _asks_a_person(finding) else _KINDS[finding.verdict],
@@ -106,6 +108,13 @@ def _result(
             "items": list(finding.items),
         },
     }
+
+
+def _suppressions(finding: FindingView) -> Iterable[dict[str, str]]:
+    """What somebody answers for; an expired waiver, which suppresses nothing, is refused."""
+    for waived in finding.waived:
+        status = "rejected" if waived.expired else "accepted"
+        yield {"kind": "external", "status": status, "justification": waived.words}
 
 
 def _message(finding: FindingView) -> str:

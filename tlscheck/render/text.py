@@ -18,6 +18,7 @@ from tlscheck.model import Answer, Severity, Verdict
 from tlscheck.render.answers import ItemView, at, checklists, headline, limits
 from tlscheck.render.lines import fold
 from tlscheck.render.view import FindingView, Ground, TargetView, looked_at, targets
+from tlscheck.render.waivers import waivers
 from tlscheck.report import Report
 from tlscheck.text import Say, voice
 
@@ -129,6 +130,8 @@ def _items(items: Iterable[ItemView], _: Say) -> Table:
         words = Text(item.title)
         if because := _because(item, _):
             words.append(f"  {because}", "dim")
+        for line in item.waived:
+            words.append(f"  {line.words}", "yellow")
         table.add_row(
             Text(item.answer_word, _ANSWERS[item.answer]),
             Text(f"{item.checklist} {item.id}"),
@@ -163,6 +166,8 @@ def _finding(console: Console, several: Sequence[FindingView], _: Say) -> None:
         _hang(console, _BULLETS[line.kind], line.whole)
     for question in dict.fromkeys(q for finding in several for q in finding.questions):
         _hang(console, "?", f"{_('Open question')}: {question}")
+    for waived in first.waived:
+        _hang(console, "!", waived.words, "yellow")
     if first.manual and first.verdict is Verdict.FAIL:
         _hang(console, "→", first.manual.replace("``", ""))
     for basis in dict.fromkeys(_basis(ground, _) for f in several for ground in f.grounds):
@@ -182,6 +187,11 @@ def _overall(
     for checklist in checklists(report, seen, lang):
         _heading(console, f"{checklist.title} ({checklist.id})")
         console.print(_items(sorted(checklist.items, key=lambda item: item.answer.rank), _))
+        console.print()
+    if borne := waivers(report, lang):
+        _heading(console, _("Waivers"))
+        for w in borne:
+            _hang(console, "!", f"{w.what}: {w.state}, {w.until}, {w.who}: {w.reason} ({w.covers})")
         console.print()
     _heading(console, _("Summary"))
     for line in fold(headline(report, lang), console.width):

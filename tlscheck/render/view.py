@@ -12,6 +12,7 @@ from typing import Protocol
 from tlscheck.model import Finding, Kind, Look, Reason, Scope, Severity, Target, Verdict
 from tlscheck.profile import Profile
 from tlscheck.render.gather import gathered
+from tlscheck.render.waivers import Borne, of_findings
 from tlscheck.report import Report
 from tlscheck.rules import RULES
 from tlscheck.text import (
@@ -28,6 +29,7 @@ from tlscheck.text import (
     visible,
     word,
 )
+from tlscheck.waivers import Covered, covered
 
 
 class InBoth(Protocol):
@@ -93,6 +95,8 @@ class FindingView:
     items: tuple[str, ...]
     to_declare: bool
     """Whether no look but a paper alone can tell."""
+    waived: tuple[Borne, ...]
+    """Who answers for the failure and until when, or did."""
 
     @property
     def bad(self) -> bool:
@@ -142,6 +146,7 @@ def targets(report: Report, lang: str) -> tuple[TargetView, ...]:
     for finding in report.findings:
         by_target.setdefault(finding.target, []).append(finding)
     profiles = {profile.id: profile for profile in report.profiles}
+    waived = of_findings(report, lang)
     return tuple(
         TargetView(
             id=look.target.id,
@@ -149,7 +154,9 @@ def targets(report: Report, lang: str) -> tuple[TargetView, ...]:
             label=label(look.target),
             spot=spot(look.target),
             facts=_facts(look.target, lang),
-            findings=_findings(by_target.get(look.target.id, ()), f"t{number}", profiles, lang),
+            findings=_findings(
+                by_target.get(look.target.id, ()), f"t{number}", profiles, waived, lang
+            ),
             missed=tuple(_missed(look, lang)),
             connections=look.connections,
         )
@@ -215,24 +222,33 @@ def with_detail(words: str, detail: str, lang: str) -> str:
 
 
 def _findings(
-    found: Iterable[Finding], prefix: str, profiles: Mapping[str, Profile], lang: str
+    found: Iterable[Finding],
+    prefix: str,
+    profiles: Mapping[str, Profile],
+    waived: Mapping[Covered, tuple[Borne, ...]],
+    lang: str,
 ) -> tuple[FindingView, ...]:
     alike: dict[tuple[object, ...], list[Finding]] = {}
     for finding in found:
         lines = _lines(finding, lang)
-        alike.setdefault((finding.rule, finding.verdict, lines), []).append(finding)
+        borne = waived.get(covered(finding), ())
+        alike.setdefault((finding.rule, finding.verdict, lines, borne), []).append(finding)
     ordered = sorted(
         alike.values(),
         key=lambda several: (several[0].verdict.rank, min(f.severity.rank for f in several)),
     )
     return tuple(
-        _finding(several, f"{prefix}-{number}", profiles, lang)
+        _finding(several, f"{prefix}-{number}", profiles, waived, lang)
         for number, several in enumerate(ordered, 1)
     )
 
 
 def _finding(
-    several: list[Finding], anchor: str, profiles: Mapping[str, Profile], lang: str
+    several: list[Finding],
+    anchor: str,
+    profiles: Mapping[str, Profile],
+    waived: Mapping[Covered, tuple[Borne, ...]],
+    lang: str,
 ) -> FindingView:
     first = several[0]
     rule = RULES.get(first.rule)
@@ -249,6 +265,7 @@ def _finding(
         questions=_questions(several, profiles, lang),
         items=tuple(dict.fromkeys(visible(i) for finding in several for i in finding.items)),
         to_declare=_to_declare(first),
+        waived=waived.get(covered(first), ()),
     )
 
 

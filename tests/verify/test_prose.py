@@ -1,0 +1,201 @@
+"""Prose: what is read, what is left, and that nothing is guessed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tlscheck.verify import Why, prose
+from tlscheck.verify.claims import KINDS, Hsts
+from tlscheck.wire.registry import Version
+
+V20, V30, V10, V11, V12, V13 = Version
+
+READ: list[tuple[str, list[tuple[str, Any]]]] = [
+    ("TLS1.2以上で通信を暗号化しています。", [("versions_among", (V12, V13))]),
+    ("ＴＬＳ１．２以上を採用", [("versions_among", (V12, V13))]),
+    ("通信は全てTLS 1.2以降に限定", [("versions_among", (V12, V13))]),
+    (
+        "患者とサーバー間の通信はすべてTLS1.2以上で暗号化しています。",
+        [("versions_among", (V12, V13))],
+    ),
+    ("TLS1.3のみ", [("versions_among", (V13,))]),
+    ("TLS 1.2、TLS 1.3のみを許可しています。", [("versions_among", (V12, V13))]),
+    ("TLS1.2またはTLS1.3のみ", [("versions_among", (V12, V13))]),
+    ("TLS1.3に対応しています", [("versions_with", (V13,))]),
+    ("TLS1.2/1.3に対応", [("versions_with", (V12, V13))]),
+    ("TLS1.0/1.1は無効", [("versions_without", (V10, V11))]),
+    ("SSLv3、TLS1.0及びTLS1.1は無効化しています。", [("versions_without", (V30, V10, V11))]),
+    ("TLS1.1以下は使用していません", [("versions_without", (V20, V30, V10, V11))]),
+    ("TLS1.2未満の接続は拒否する", [("versions_without", (V20, V30, V10, V11))]),
+    ("TLS1.0は許可しない", [("versions_without", (V10,))]),
+    ("高セキュリティ型に準拠", [("profile", "vendor-138")]),
+    (
+        "「TLS暗号設定ガイドライン」の高セキュリティ型に準じて設定しています",
+        [("profile", "vendor-138")],
+    ),
+    (
+        "TLS暗号設定ガイドライン第3.1.1版の「高セキュリティ型」に準拠",
+        [("profile", "ipa-high-3.1.1")],
+    ),
+    ("SSL/TLS暗号設定ガイドライン Ver. 2.0 の高セキュリティ型", [("profile", "ipa-high-2.0")]),
+    ("HSTSを設定済み", [("hsts", Hsts())]),
+    ("HSTSヘッダーを送信しています", [("hsts", Hsts())]),
+    (
+        "HSTS(max-age=31536000; includeSubDomains)を設定",
+        [("hsts", Hsts(31536000, include_subdomains=True))],
+    ),
+    ("DigiCert発行の証明書を使用", [("issuer", ("DigiCert",))]),
+    ("サーバー証明書はサイバートラスト社から取得しています", [("issuer", ("Cybertrust",))]),
+    ("Let’s Encryptの証明書を利用", [("issuer", ("Let's Encrypt",))]),
+    ("信頼できる認証局が発行したサーバー証明書を利用しています。", [("publicly_issued", True)]),
+    ("サーバー証明書の鍵はRSA 2048bit", [("key", ("RSA",)), ("key_bits", 2048)]),
+    ("証明書の有効期限は2027年3月31日です", [("valid_until", date(2027, 3, 31))]),
+    ("HTTPアクセスはHTTPSへリダイレクトしています", [("http_redirected", True)]),
+    ("443番ポートのみ開放", [("ports", (443,))]),
+    ("80番ポートと443番ポートのみを公開しています", [("ports", (80, 443))]),
+    ("開放しているポートは80、443のみです", [("ports", (80, 443))]),
+    ("443番ポート以外は遮断しています", [("ports_among", (443,))]),
+    ("SSL-VPNは使用していない", [("no_ssl_vpn", True)]),
+    ("SSL－VPNは一切利用しておりません。", [("no_ssl_vpn", True)]),
+    ("IKEv1は無効", [("no_ikev1", True)]),
+    ("クライアント証明書による認証を必須としています", [("client_certificate", True)]),
+    ("ドメインの移管ロックを設定しています", [("transfer_lock", True)]),
+    ("DNSSECを導入し、CAAレコードを設定しています", [("dnssec", True), ("caa", True)]),
+    ("Only TLS 1.2 and TLS 1.3 are enabled.", [("versions_among", (V12, V13))]),
+    ("All connections use TLS 1.2 or above.", [("versions_among", (V12, V13))]),
+    ("TLS 1.0 and 1.1 are disabled.", [("versions_without", (V10, V11))]),
+    ("TLS 1.3 is supported", [("versions_with", (V13,))]),
+    ("HSTS is enabled. No SSL-VPN is in use.", [("hsts", Hsts()), ("no_ssl_vpn", True)]),
+    ("The certificate is issued by DigiCert.", [("issuer", ("DigiCert",))]),
+    ("All HTTP requests are redirected to HTTPS.", [("http_redirected", True)]),
+    ("Only ports 80 and 443 are open.", [("ports", (80, 443))]),
+    ("Client certificates are required.", [("client_certificate", True)]),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), READ, ids=[text for text, _ in READ])
+def test_what_is_read(text: str, wanted: list[tuple[str, Any]]) -> None:
+    claims, left = prose.read(text)
+    assert [(c.kind, c.value) for c in claims] == wanted
+    assert left == ()
+
+
+LEFT: list[tuple[str, Why]] = [
+    ("TLS1.2以上の利用を予定しています", Why.CONDITIONAL),
+    ("TLS1.3への移行を検討中", Why.CONDITIONAL),
+    ("SSL-VPNを使用する場合はIPsecを併用する", Why.CONDITIONAL),
+    ("SSL-VPNは原則として使用していない", Why.CONDITIONAL),
+    ("TLS1.0は無効化していません", Why.CONDITIONAL),
+    ("TLS1.2以上ではありません", Why.CONDITIONAL),
+    ("HSTSは設定していない", Why.CONDITIONAL),
+    ("HSTSは未設定", Why.CONDITIONAL),
+    ("DNSSECは非対応", Why.CONDITIONAL),
+    ("一部の機器を除きTLS1.3のみ", Why.CONDITIONAL),
+    ("TLS1.3のみとは限らない", Why.CONDITIONAL),
+    ("TLS1.3のみ、来年度から", Why.CONDITIONAL),
+    ("TLS1.2以上、HSTSは使用していない", Why.CONDITIONAL),
+    ("TLS1.2以上を\n使用する予定", Why.CONDITIONAL),
+    ("2026年4月までにTLS1.0は無効", Why.CONDITIONAL),
+    ("端末のTLS1.2以上を有効にする", Why.ELSEWHERE),
+    ("データベースとの接続はTLS1.3のみ", Why.ELSEWHERE),
+    ("TLS1.2以上に対応", Why.NOT_UNDERSTOOD),
+    ("TLS1.0のみ無効", Why.NOT_UNDERSTOOD),
+    ("TLS1.3のみを無効化", Why.NOT_UNDERSTOOD),
+    ("TLS1.0は使用可", Why.NOT_UNDERSTOOD),
+    ("TLS1.2/3.0を使用", Why.NOT_UNDERSTOOD),
+    ("TLSv4.0のみ", Why.NOT_UNDERSTOOD),
+    ("SSLは無効", Why.NOT_UNDERSTOOD),
+    ("クライアント証明書を要求する", Why.ELSEWHERE),
+    ("TLS暗号設定ガイドラインVer.9.9の高セキュリティ型に準拠", Why.NOT_UNDERSTOOD),
+    ("とある認証局が発行した証明書", Why.NOT_UNDERSTOOD),
+    ("DigiCertのEV証明書を使用", Why.NOT_UNDERSTOOD),
+    ("証明書の有効期限は2027年13月31日", Why.NOT_UNDERSTOOD),
+    ("70000番ポートのみ開放", Why.NOT_UNDERSTOOD),
+    ("2名のみ許可", Why.NOT_UNDERSTOOD),
+    ("適切に対応しています", Why.NOT_UNDERSTOOD),
+    ("TLS 1.0 is not disabled", Why.CONDITIONAL),
+    ("We will only use TLS 1.3", Why.CONDITIONAL),
+    ("TLS 1.3 only, if the browser supports it", Why.CONDITIONAL),
+    ("We support TLS 1.2 or above", Why.NOT_UNDERSTOOD),
+    ("Our browser uses TLS 1.3", Why.ELSEWHERE),
+    ("x" * 2000, Why.TOO_LONG),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), LEFT, ids=[text[:40] for text, _ in LEFT])
+def test_what_is_not_read_is_listed(text: str, why: Why) -> None:
+    claims, left = prose.read(text)
+    assert claims == ()
+    assert [each.why for each in left] == [why]
+
+
+def test_of_a_sentence_that_is_partly_understood_the_rest_is_left() -> None:
+    claims, left = prose.read("TLS1.0/1.1は無効、IDS/IPSを導入、HSTSを設定している")
+    assert [c.kind for c in claims] == ["versions_without", "hsts"]
+    assert [each.words for each in left] == ["IDS/IPSを導入"]
+
+
+def test_bullets_are_sentences_of_their_own() -> None:
+    claims, left = prose.read("・TLS1.2以上\n・HSTSを設定予定\n1. SSL-VPNは不使用\n2) ログを保存")
+    assert [c.kind for c in claims] == ["versions_among", "no_ssl_vpn"]
+    assert [each.why for each in left] == [Why.CONDITIONAL, Why.NOT_UNDERSTOOD]
+
+
+_WORDS = st.sampled_from(
+    [w for text, _ in (*READ, *LEFT[:-1]) for w in (text, text[:5], text[5:])]
+    + [
+        "、",
+        "。",
+        "\n",
+        "・",
+        "は",
+        "ない",
+        "予定",
+        "無効",
+        "のみ",
+        "TLS",
+        "1.2",
+        " ",
+        "\u202e",
+        "\x00",
+    ]
+)
+_TEXTS = st.one_of(st.lists(_WORDS, max_size=8).map("".join), st.text(max_size=80))
+
+
+@given(_TEXTS)
+@settings(max_examples=400, deadline=None)
+def test_nothing_is_lost_and_nothing_fails(text: str) -> None:
+    """Each sentence is read or left; of a sentence that is read all but the rest is covered."""
+    claims, left = prose.read(text)
+    assert all(c.kind in KINDS for c in claims)
+    whole = "".join(prose.sentences(text))
+    for sentence in prose.sentences(text):
+        if not any(map(str.isalnum, sentence)):
+            continue
+        assert any(c.words == sentence for c in claims) or any(x.words in sentence for x in left)
+    assert all(x.words in whole for x in left)
+    assert not left or whole
+
+
+@given(
+    st.sampled_from([text for text, _ in READ if len(list(prose.sentences(text))) == 1]),
+    st.sampled_from(["予定", "検討中", "場合", "ない", "ません", "未定", "?"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_one_word_of_doubt_behind_it_takes_the_claim_back(text: str, doubt: str) -> None:
+    (sentence,) = prose.sentences(text)
+    assert prose.read(f"{sentence}{doubt}")[0] == ()
+    assert prose.read(f"{sentence}、{doubt}")[0] == ()
+
+
+def test_long_prose_is_quick() -> None:
+    text = "TLS1.2以上で通信を暗号化し、IDSを導入する。" * 4000
+    claims, left = prose.read(text)
+    assert len(claims) == 1
+    assert len(left) == 4000

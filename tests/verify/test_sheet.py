@@ -1,0 +1,261 @@
+"""Sheets that somebody else filled in: found by their heads, and harmless whatever they hold."""
+
+from __future__ import annotations
+
+import io
+import time
+import tracemalloc
+import warnings
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import make
+from tlscheck.errors import ClaimsError
+from tlscheck.verify import Why, read, show, verify
+
+OFFICIAL = ("", "", "対応策", "確認したエビデンス（文書名、ページ番号等）", "判定結果", "改善策")
+
+
+def workbook(*rows: Sequence[Any], heads: Sequence[Any] = OFFICIAL, above: int = 2) -> bytes:
+    book = openpyxl.Workbook()
+    page = book.active
+    assert page is not None
+    for _ in range(above):
+        page.append(["", "評価申請元"])
+    page.append(list(heads))
+    for row in rows:
+        page.append(list(row))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def kinds(data: bytes) -> list[tuple[str, str, str]]:
+    return [(c.item, c.kind, c.target) for c in read("f.xlsx", data).claims]
+
+
+@pytest.mark.parametrize(
+    "number", [44, 44.0, "44", "４４", "項番44", " 44. ", "(44)"], ids=lambda n: repr(n)
+)
+def test_the_item_of_a_row(number: Any) -> None:
+    assert kinds(workbook((number, "…", "TLS1.3のみ"))) == [("44", "versions_among", "")]
+
+
+def test_columns_are_found_by_their_heads_wherever_they_stand() -> None:
+    heads = ("対 応 策（事業者記入）", "接続先", "項番")
+    rows = (("TLS1.3のみ", "clinic.example.jp", "2-1-xii"), ("HSTSを設定", "", "MDS-12.1"))
+    assert kinds(workbook(*rows, heads=heads, above=7)) == [
+        ("2-1-xii", "versions_among", "clinic.example.jp"),
+        ("MDS-12.1", "hsts", ""),
+    ]
+    english = ("No.", "Item", "Countermeasure", "Target")
+    row = (3, "", "HSTS is enabled.", "smtp://mx.example.jp")
+    assert kinds(workbook(row, heads=english)) == [("3", "hsts", "smtp://mx.example.jp")]
+
+
+def test_every_sheet_is_read() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook((44, "", "TLS1.3のみ"))))
+    for number in range(3):
+        page = book.create_sheet(f"第{number}")
+        page.append(["項番", "対応策"])
+        page.append([50 + number, "SSL-VPNは不使用"])
+    book.create_sheet("ほか").append(["何もない"])
+    out = io.BytesIO()
+    book.save(out)
+    found = read("f", out.getvalue()).claims
+    assert [(c.item, c.place) for c in found] == [
+        ("44", "Sheet!C4"),
+        ("50", "第0!B2"),
+        ("51", "第1!B2"),
+        ("52", "第2!B2"),
+    ]
+
+
+def test_the_official_sheet_filled_in_other_columns_claims_nothing() -> None:
+    found = read("f", workbook((44, "TLS1.3のみ", "", "TLS1.3のみ", "適", "HSTSを設定")))
+    assert found.claims == found.unread == ()
+
+
+def test_a_formula_is_listed_and_not_followed() -> None:
+    found = read("f", workbook((44, "", '=HYPERLINK("http://attacker.example","TLS1.3のみ")')))
+    assert found.claims == ()
+    (left,) = found.unread
+    assert (left.why, left.item) == (Why.FORMULA, "44")
+
+
+HOSTILE = ("<script>alert(1)</script>", "=1+1", "\u202eexe.gpj", "@SUM(A1)", "a\tb", "{0} %s {x}")
+
+
+def test_what_it_holds_is_shown_harmless() -> None:
+    rows = [(f"{n}", "", f"TLS1.0は無効。{words}") for n, words in enumerate(HOSTILE)]
+    said = read("f\x1b[31m.xlsx", workbook(*rows))
+    made = verify(said, make.scan())
+    for lang in ("en", "ja"):
+        shown = show.text(made, lang).decode()
+        assert all(c.isprintable() or c == "\n" for c in shown)
+    assert b"\x1b" not in show.document(made, "en")
+
+
+def test_too_long_a_cell_costs_a_line() -> None:
+    found = read("f", workbook((44, "", "あ" * 30_000), (45, "", "TLS1.3のみ")))
+    assert [c.item for c in found.claims] == ["45"]
+    (left,) = found.unread
+    assert left.why is Why.TOO_LONG
+    assert len(left.words) <= 1000
+
+
+def test_much_prose_has_an_end() -> None:
+    rows = [(n, "", "TLS1.3のみ。" * 2000) for n in range(40)]
+    began = time.monotonic()
+    found = read("f", workbook(*rows))
+    assert time.monotonic() - began < 20
+    assert found.claims
+    assert found.unread[-1].why is Why.TOO_LONG
+
+
+def packed(**parts: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def changed(data: bytes, part: str, content: bytes) -> bytes:
+    """The workbook *data* with another *content* of one *part*."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, content if name == part else old.read(name))
+    return out.getvalue()
+
+
+def with_strings(strings: bytes) -> bytes:
+    """A workbook as Excel writes it, its words in a table of their own."""
+    cells = b"".join(
+        b'<c r="%s1" t="s"><v>%d</v></c>' % (letter, n) for n, letter in enumerate((b"A", b"B"))
+    )
+    below = b'</row><row r="2"><c r="A2"><v>44</v></c><c r="B2" t="s"><v>2</v></c>'
+    data = page(cells + below)
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        types = old.read("[Content_Types].xml")
+    part = (
+        b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-'
+        b'officedocument.spreadsheetml.sharedStrings+xml"/></Types>'
+    )
+    data = changed(data, "[Content_Types].xml", types.replace(b"</Types>", part))
+    out = io.BytesIO(data)
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("xl/sharedStrings.xml", strings)
+    return out.getvalue()
+
+
+STRINGS = """%s<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
+<si><t>項番</t></si><si><t>対応策</t><rPh sb="0" eb="2"><t>タイオウ</t></rPh></si>
+<si><r><t>TLS1.3</t></r><r><rPr><b/></rPr><t>のみ</t></r><phoneticPr fontId="1"/></si></sst>"""
+
+
+def test_words_in_a_table_with_runs_and_readings() -> None:
+    data = with_strings((STRINGS % "").encode())
+    assert kinds(data) == [("44", "versions_among", "")]
+
+
+def test_entities_in_the_table_of_words_are_refused() -> None:
+    strings = STRINGS.replace("TLS1.3", "&c;") % LAUGHS.decode()
+    with pytest.raises(ClaimsError, match="cannot be read as a workbook"):
+        read("f.xlsx", with_strings(strings.encode()))
+
+
+GOOD = workbook((44, "", "TLS1.3のみ"))
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def page(cells: bytes, before: bytes = b"") -> bytes:
+    """A workbook whose one sheet has one row of *cells*."""
+    return changed(
+        GOOD,
+        SHEET,
+        b'<?xml version="1.0"?>' + before + b'<worksheet xmlns="http://schemas.openxmlformats.org/'
+        b'spreadsheetml/2006/main"><sheetData><row r="1">'
+        + cells
+        + b"</row></sheetData></worksheet>",
+    )
+
+
+ENTITY = b'<c r="A1" t="inlineStr"><is><t>&c;</t></is></c>'
+LAUGHS = b"""<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>"""
+OUTSIDE = b'<!DOCTYPE x [<!ENTITY c SYSTEM "file:///etc/passwd">]>'
+BROKEN = {
+    "empty zip": packed(),
+    "no workbook": packed(a=b"b"),
+    "half a zip": GOOD[: len(GOOD) // 2],
+    "no zip": b"PK\x03\x04nonsense",
+    "no xml": changed(GOOD, SHEET, b"nonsense"),
+    "entities": page(ENTITY, LAUGHS),
+    "a file from outside": page(ENTITY, OUTSIDE),
+    "no such string": page(b'<c r="A1" t="s"><v>99</v></c>'),
+    "a bomb": packed(**{"xl/workbook.xml": b"\x00" * 50_000_000}),
+    "many parts": packed(**{f"x{n}": b"" for n in range(2100)}),
+    "no such head": workbook((44, "", "TLS1.3のみ"), heads=("a", "b", "c")),
+    "a target that is none": workbook((1, "HSTSを設定", "a b"), heads=("項番", "対応策", "対象")),
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_what_is_no_sheet_is_a_mistake_of_one_line(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ClaimsError) as caught:
+            read("f.xlsx", data)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    line = caught.value.said("en")
+    assert line.startswith("f.xlsx")
+    assert line.isprintable()
+    assert "passwd" not in line
+
+
+def test_a_sheet_that_claims_to_be_wide_and_deep() -> None:
+    head = "対応策".encode()
+    cell = b'<c r="A1" t="inlineStr"><is><t>' + head + b"</t></is></c>"
+    far = b'</row><row r="1048576"><c r="XFD1048576"><v>1</v></c>'
+    began = time.monotonic()
+    assert read("f", page(cell + far)).claims == ()
+    assert time.monotonic() - began < 5
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.integers(), st.floats(), st.booleans(), st.dates()),
+            st.text(st.characters(min_codepoint=32, exclude_categories=("Cs",)), max_size=30),
+        ),
+        max_size=5,
+    )
+)
+def test_any_cell_is_read_or_left(rows: list[tuple[Any, str]]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            data = workbook(*((number, "", words) for number, words in rows))
+        except ValueError:  # what openpyxl itself does not write
+            return
+    found = read("f", data)
+    words = [w for _, w in rows if any(map(str.isalnum, w))]
+    assert len(found.claims) + len(found.unread) >= len(words) or not words
+
+
+@given(st.binary(max_size=200), st.integers(0, len(GOOD) - 1))
+def test_a_spoilt_sheet_fails_in_one_line_or_not_at_all(noise: bytes, at: int) -> None:
+    try:
+        read("f", GOOD[:at] + noise + GOOD[at + len(noise) :])
+    except ClaimsError as error:
+        assert error.said("en").isprintable()

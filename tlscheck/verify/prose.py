@@ -1,0 +1,323 @@
+"""Prose to claims, as ``profiles/claims/prose.toml`` says. What is not understood is handed back.
+
+Never guesses: a clause counts only where patterns and fillers cover it to the last character, and a
+word that may turn a meaning round, where no pattern takes it in, costs its whole sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tlscheck.data import data_dir
+from tlscheck.verify.claims import Hsts, Why
+from tlscheck.wire.registry import Version
+
+MOST = 1000
+"""How long a sentence is read, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A claim in prose."""
+
+    kind: str
+    value: Any
+    words: str
+    """The sentence that it stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Words that were not read."""
+
+    words: str
+    why: Why
+
+
+def read(text: str) -> tuple[tuple[Read, ...], tuple[Left, ...]]:
+    """The claims in *text*, and what of it was not read."""
+    claims: list[Read] = []
+    left: list[Left] = []
+    for sentence in sentences(text):
+        found, rest = _sentence(sentence)
+        claims += found
+        left += rest
+    return tuple(dict.fromkeys(claims)), tuple(left)
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of *text* in their compatibility form (NFKC).
+
+    A line's end ends a sentence only where the next line is a bullet or empty, or where the line
+    ends as sentences do: what denies it may stand in the next line.
+    """
+    plain = _NUMBERED.sub("・", unicodedata.normalize("NFKC", text))
+    for part in _END.split(plain):
+        stripped = " ".join(part.split()).removesuffix(".").strip()
+        if stripped:
+            yield stripped
+
+
+_END = re.compile(
+    r"""
+    。
+  | (?<=[.!?])\s+(?=[A-Z])
+  | (?:(?<=ます)|(?<=です)|(?<=ません)|(?<=ました)|(?<=でした))\s*[\r\n]
+  | [\r\n]\s*[\r\n]
+  | [\r\n]\s*(?=[・●○■□◆◇*•‣-])
+    """,
+    re.VERBOSE,
+)
+_NUMBERED = re.compile(r"^[ \t]*[(]?[0-9]{1,2}[).]\s+", re.MULTILINE)
+
+
+# ---- one sentence ----------------------------------------------------------------------------
+
+
+class _Sort(StrEnum):
+    """What a piece of a sentence is."""
+
+    CLAIM = "claim"
+    FILLER = "filler"
+    DELIMITER = "delimiter"
+    TAINT = "taint"
+    ELSEWHERE = "elsewhere"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    sort: _Sort
+    text: str
+    claims: tuple[tuple[str, Any], ...] = ()
+
+
+def _sentence(sentence: str) -> tuple[list[Read], list[Left]]:
+    if len(sentence) > MOST:
+        return [], [Left(sentence, Why.TOO_LONG)]
+    pieces = list(_pieces(sentence))
+    sorts = {piece.sort for piece in pieces}
+    if _Sort.TAINT in sorts:
+        return [], [Left(sentence, Why.CONDITIONAL)]
+    if _Sort.ELSEWHERE in sorts:
+        return [], [Left(sentence, Why.ELSEWHERE)]
+    claims: list[Read] = []
+    left: list[Left] = []
+    for clause in _clauses(pieces):
+        sorts = {piece.sort for piece in clause}
+        if _Sort.OTHER in sorts or _Sort.CLAIM not in sorts:
+            words = "".join(piece.text for piece in clause).strip()
+            left += [Left(words, Why.NOT_UNDERSTOOD)] if words else []
+        else:
+            claims += [Read(kind, value, sentence) for p in clause for kind, value in p.claims]
+    return claims, left
+
+
+def _clauses(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
+    clause: list[_Piece] = []
+    for piece in pieces:
+        if piece.sort is _Sort.DELIMITER:
+            yield clause
+            clause = []
+        else:
+            clause.append(piece)
+    yield clause
+
+
+def _pieces(sentence: str) -> Iterator[_Piece]:
+    grammar, at = _grammar(), 0
+    while at < len(sentence):
+        piece = grammar.claim(sentence, at) or grammar.word(sentence, at) or _other(sentence, at)
+        yield piece
+        at += len(piece.text)
+
+
+def _other(sentence: str, at: int) -> _Piece:
+    """A word of Latin letters or one other character that nothing knows."""
+    word = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*|.", re.DOTALL).match(sentence, at)
+    return _Piece(_Sort.OTHER, word[0] if word else sentence[at])
+
+
+# ---- the grammar -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    claims: tuple[str, ...]
+    match: tuple[str, ...]
+    then: str = "these"
+    """Of versions, which others are meant too."""
+    value: str = ""
+    """The claim's value, where no group gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Issuer:
+    called: tuple[str, ...]
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    filler: tuple[str, ...]
+    delimiter: tuple[str, ...]
+    taint: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    parts: dict[str, str]
+    pattern: tuple[_Pattern, ...]
+    issuer: tuple[_Issuer, ...]
+    words: _Words
+
+
+_Matcher = re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    patterns: tuple[tuple[_Matcher, _Pattern], ...]
+    words: tuple[tuple[_Matcher, _Sort], ...]
+    issuers: tuple[tuple[_Matcher, str], ...] = field(default=())
+
+    def claim(self, sentence: str, at: int) -> _Piece | None:
+        """The longest claim that begins there."""
+        best: tuple[re.Match[str], _Pattern] | None = None
+        for matcher, pattern in self.patterns:
+            found = matcher.match(sentence, at)
+            if found and (best is None or found.end() > best[0].end()):
+                best = (found, pattern)
+        if best is None or not best[0][0]:
+            return None
+        claims = [(kind, self._value(kind, *best)) for kind in best[1].claims]
+        if any(value is None for _, value in claims):
+            return _Piece(_Sort.OTHER, best[0][0])
+        return _Piece(_Sort.CLAIM, best[0][0], tuple(claims))
+
+    def word(self, sentence: str, at: int) -> _Piece | None:
+        """The longest word that is known there; of two alike the one that decides more."""
+        best: tuple[str, _Sort] | None = None
+        for matcher, sort in self.words:
+            found = matcher.match(sentence, at)
+            if found and found[0] and (best is None or len(found[0]) > len(best[0])):
+                best = (found[0], sort)
+        return _Piece(best[1], best[0]) if best else None
+
+    def _value(self, kind: str, found: re.Match[str], pattern: _Pattern) -> Any:
+        """What is claimed; ``None`` where the words make no sense."""
+        if pattern.value:
+            return pattern.value
+        groups = {name: text for name, text in found.groupdict().items() if text}
+        if "issuer" in groups:
+            named = (name for m, name in self.issuers if m.fullmatch(groups["issuer"]))
+            return tuple(dict.fromkeys(named)) or None
+        make = _VALUES.get(kind.partition("_")[0] if kind != "key_bits" else kind)
+        return make(groups, pattern.then) if make else True
+
+
+@cache
+def _grammar() -> _Grammar:
+    text = (data_dir("profiles") / "claims" / "prose.toml").read_text("utf-8")
+    file: _File = TypeAdapter(_File).validate_python(tomllib.loads(text))
+    issuers = tuple((_compiled(c, {}), each.found) for each in file.issuer for c in each.called)
+    names = "|".join(name for each in file.issuer for name in each.called)
+    parts: dict[str, str] = {"issuers": f"(?:{names})(?![A-Za-z0-9])"}
+    for name, part in file.parts.items():
+        parts[name] = _filled(part, parts)
+    ranked = (
+        (_Sort.TAINT, file.words.taint),
+        (_Sort.ELSEWHERE, file.words.elsewhere),
+        (_Sort.DELIMITER, file.words.delimiter),
+        (_Sort.FILLER, file.words.filler),
+    )
+    return _Grammar(
+        tuple((_compiled(m, parts), each) for each in file.pattern for m in each.match),
+        tuple((_compiled(word, parts), sort) for sort, words in ranked for word in words),
+        issuers,
+    )
+
+
+def _filled(pattern: str, parts: Mapping[str, str]) -> str:
+    return re.sub(r"\{([a-z]+)\}", lambda found: f"(?:{parts[found[1]]})", pattern)
+
+
+def _compiled(pattern: str, parts: Mapping[str, str]) -> _Matcher:
+    # ASCII: \b is then where a Latin word begins or ends, beside Japanese too.
+    return re.compile(_filled(pattern, parts), re.IGNORECASE | re.ASCII)
+
+
+# ---- values ----------------------------------------------------------------------------------
+
+_VERSION = re.compile(
+    r"(?:(SSL|TLS)\s*(?:v|ver\.?|version|バージョン)?\s*)?([123])(?:\.([0-9]))?", re.IGNORECASE
+)
+_OTHERS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
+    {
+        "these": lambda rank, named: rank == named,
+        "and_newer": lambda rank, named: rank >= named,
+        "and_older": lambda rank, named: rank <= named,
+        "older": lambda rank, named: rank < named,
+    }
+)
+
+
+def _versions(groups: Mapping[str, str], then: str) -> tuple[Version, ...] | None:
+    """The versions named, with those that are meant too; ``None`` where one does not exist."""
+    family, named = "", set[int]()
+    for found in _VERSION.finditer(groups["versions"]):
+        family = (found[1] or family).upper()
+        try:
+            named.add(_rank(Version(f"{family} {found[2]}.{found[3] or 0}")))
+        except ValueError:
+            return None
+    meant = _OTHERS[then]
+    return tuple(v for v in Version if any(meant(_rank(v), each) for each in named)) or None
+
+
+def _rank(version: Version) -> int:
+    return list(Version).index(version)
+
+
+def _ports(groups: Mapping[str, str], then: str) -> tuple[int, ...] | None:
+    del then
+    bare = re.sub(r"\([^)]*\)", "", groups["ports"])
+    numbers = tuple(sorted({int(n) for n in re.findall(r"\d+", bare)}))
+    return numbers if numbers and numbers[0] > 0 and numbers[-1] < 65536 else None
+
+
+def _hsts(groups: Mapping[str, str], then: str) -> Hsts:
+    del then
+    return Hsts(max(1, int(groups.get("max_age", "1"))), "subdomains" in groups)
+
+
+def _day(groups: Mapping[str, str], then: str) -> date | None:
+    del then
+    try:
+        return date(*(int(n) for n in re.findall(r"\d+", groups["day"])))
+    except ValueError:
+        return None
+
+
+_VALUES: Mapping[str, Callable[[Mapping[str, str], str], Any]] = MappingProxyType(
+    {
+        "versions": _versions,
+        "ports": _ports,
+        "hsts": _hsts,
+        "valid": _day,
+        "key_bits": lambda groups, then: int(groups["bits"]),
+        "key": lambda groups, then: (groups["key"].upper(),),
+    }
+)
