@@ -21,6 +21,7 @@ from tlscheck.text import told
 COMMANDS = {
     "scan": "scan",
     "judge": "judge",
+    "bundle": "bundle",
     "demo": "demo",
     "rules": "rules",
     "explain": "rules",

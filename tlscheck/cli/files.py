@@ -11,6 +11,20 @@ from pathlib import Path
 from tlscheck.errors import OutputError
 
 
+def create(data: bytes, path: str) -> None:
+    """Write *data*, a secret, to the new file *path*, that nobody else may read. OutputError."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise OutputError(
+            "{file}: cannot be written ({detail}); give another file with -o",
+            file=path,
+            detail=error.strerror,
+        ) from None
+
+
 def write(data: bytes, path: str | None) -> None:
     """Write *data* to *path*, to standard output where it is ``None`` or ``-``. OutputError.
 
@@ -77,9 +91,16 @@ def differ(*paths: str | None) -> None:
         known.add(target)
 
 
-def read(path: str) -> bytes:
-    """What is in *path*. OutputError."""
+def read(path: str, most: int | None = None) -> bytes:
+    """What is in *path*, a file of at most *most* bytes. OutputError."""
     try:
+        if most is not None and (size := Path(path).stat().st_size) > most:
+            raise OutputError(
+                "{file}: has {size} bytes, more than the {most} that are read; give another file",
+                file=path,
+                size=size,
+                most=most,
+            )
         return Path(path).read_bytes()
     except OSError as error:
         raise OutputError(

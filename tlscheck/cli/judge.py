@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscheck.cli import options
-from tlscheck.cli.files import differ, read, write
+from tlscheck.cli.files import differ, write
+from tlscheck.cli.saved import scan_in
 from tlscheck.cli.words import LANGUAGE, _
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ def judge(
 ) -> None:
     """Read, judge, render."""
     from tlscheck import judge as judging
-    from tlscheck import report
+    from tlscheck.bundle import contents
 
     differ(scan, output)
-    seen = report.decode(read(scan), scan)
-    made = judging.judge(seen, profile, checklists or None)
+    seen, bundle = scan_in(scan)
+    # What the command line names is what is installed; else a bundle brings what it was judged by.
+    kept = bundle.texts if bundle and not (profile or checklists) else None
+    made = judging.judge(seen, profile, checklists or None, kept)
+    if bundle:
+        made = contents.cited(made, bundle.files)
     write(render(made, form, to_terminal=output in (None, "-")), output)
     sys.exit(judging.exit_code(made, fail_on))
 
