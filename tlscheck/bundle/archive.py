@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -52,22 +53,41 @@ def looks_like_one(data: bytes) -> bool:
 def unpack(data: bytes) -> tuple[dict[str, bytes], Stamp]:
     """The files of an archive, and their time. ArchiveError."""
     if len(data) > MOST_BYTES:
-        raise ArchiveError(Phrase("larger than {limit} MiB", limit=MOST_BYTES >> 20))
+        raise _too_large()
     files: dict[str, bytes] = {}
+    times: dict[tuple[str, int], Stamp] = {}
     offset, last = 0, ""
-    first = data[10:14].ljust(4, b"\0")
-    when: Stamp = struct.unpack("<2H", first)
     while data[offset : offset + 4] == _LOCAL:
-        name, content = _file(data, offset, when)
-        if name <= last or len(files) >= MOST_FILES:
-            raise ArchiveError(_bad_header(name))
+        name, content, when = _file(data, offset)
+        times[name, offset] = when
+        if len(files) == MOST_FILES:
+            raise _too_many()
+        if name <= last:
+            raise ArchiveError(
+                Phrase(
+                    "{name}, at byte {offset}: out of order after {last}",
+                    name=name,
+                    offset=offset,
+                    last=last,
+                )
+            )
         files[name] = content
         offset += _HEADER.size + len(name) + len(content)
         last = name
     if not files:
-        raise ArchiveError(Phrase("the header at byte {offset} is not as it must be", offset=0))
+        raise ArchiveError(Phrase("at byte {offset}: no header of a file", offset=0))
+    when = _common(times)
     _check_directory(data, offset, files, when)
     return files, when
+
+
+def _common(times: Mapping[tuple[str, int], Stamp]) -> Stamp:
+    """The time that all files have."""
+    (when, _), *others = Counter(times.values()).most_common()
+    if others:
+        odd = next(where for where, time in times.items() if time != when)
+        raise ArchiveError(_bad_header(*odd))
+    return when
 
 
 def stamp(at: datetime) -> Stamp:
@@ -80,13 +100,17 @@ def stamp(at: datetime) -> Stamp:
 
 
 def _packed(files: Mapping[str, bytes], when: Stamp) -> bytes:
+    size = _LAST.size + sum(
+        _HEADER.size + _ENTRY.size + 2 * len(name) + len(content) for name, content in files.items()
+    )
+    if size > MOST_BYTES:
+        raise _too_large()
+    if len(files) > MOST_FILES:
+        raise _too_many()
     parts: list[bytes] = []
     for name in sorted(files):
         parts += (_header(name, files[name], when), files[name])
-    data = b"".join(parts) + _directory(files, when)
-    if len(files) > MOST_FILES or len(data) > MOST_BYTES:
-        raise ArchiveError(Phrase("larger than {limit} MiB", limit=MOST_BYTES >> 20))
-    return data
+    return b"".join(parts) + _directory(files, when)
 
 
 def _header(name: str, content: bytes, when: Stamp) -> bytes:
@@ -110,13 +134,13 @@ def _directory(files: Mapping[str, bytes], when: Stamp) -> bytes:
     return b"".join(entries) + _LAST.pack(_END, 0, 0, count, count, size, offset, 0)
 
 
-def _file(data: bytes, offset: int, when: Stamp) -> tuple[str, bytes]:
-    """Name and contents of the file whose header is at *offset*."""
-    bad = ArchiveError(Phrase("the header at byte {offset} is not as it must be", offset=offset))
+def _file(data: bytes, offset: int) -> tuple[str, bytes, Stamp]:
+    """Name, contents and time of the file whose header is at *offset*."""
+    bad = ArchiveError(Phrase("at byte {offset}: no header of a file", offset=offset))
     if len(data) - offset < _HEADER.size:
         raise bad
     fields = _HEADER.unpack_from(data, offset)
-    crc, size, length = fields[6], fields[7], fields[9]
+    when, crc, size, length = fields[4:6], fields[6], fields[7], fields[9]
     start = offset + _HEADER.size
     name = data[start : start + length].decode("latin-1")
     if not _NAME.fullmatch(name):
@@ -125,11 +149,15 @@ def _file(data: bytes, offset: int, when: Stamp) -> tuple[str, bytes]:
     header = _header(name, content, when)
     if len(content) != size or crc != zlib.crc32(content):
         raise ArchiveError(
-            Phrase("the contents of {name} changed, or their checksum or size", name=name)
+            Phrase(
+                "{name}, at byte {offset}: the contents changed, or their checksum or size",
+                name=name,
+                offset=offset,
+            )
         )
     if data[offset : start + length] != header:
-        raise ArchiveError(_bad_header(name))
-    return name, content
+        raise ArchiveError(_bad_header(name, offset))
+    return name, content, when
 
 
 def _check_directory(data: bytes, offset: int, files: Mapping[str, bytes], when: Stamp) -> None:
@@ -139,17 +167,27 @@ def _check_directory(data: bytes, offset: int, files: Mapping[str, bytes], when:
         return
     names = sorted(files)
     if found[:4] != _CENTRAL:
-        raise ArchiveError(Phrase("what follows {name} is not as it must be", name=names[-1]))
+        raise ArchiveError(Phrase("at byte {offset}: no header of a file", offset=offset))
     position = 0
     for name in names:
         size = _ENTRY.size + len(name)
         if found[position : position + size] != wanted[position : position + size]:
             raise ArchiveError(
-                Phrase("the entry of {name} in the directory is not as it must be", name=name)
+                Phrase("{name}: its entry in the directory is not that of its header", name=name)
             )
         position += size
     raise ArchiveError(Phrase("what follows the directory is not as it must be"))
 
 
-def _bad_header(name: str) -> Phrase:
-    return Phrase("the header of {name} is not as it must be", name=name)
+def _bad_header(name: str, offset: int) -> Phrase:
+    return Phrase(
+        "{name}, at byte {offset}: the header is not as it must be", name=name, offset=offset
+    )
+
+
+def _too_large() -> ArchiveError:
+    return ArchiveError(Phrase("larger than {limit} MiB", limit=MOST_BYTES >> 20))
+
+
+def _too_many() -> ArchiveError:
+    return ArchiveError(Phrase("more than {limit} files", limit=MOST_FILES))

@@ -102,7 +102,14 @@ class Bundle:
 # ---- writing ---------------------------------------------------------------------------------
 
 
-def evidence(scan: Scan) -> dict[str, bytes]:
+def bundled(report: Report) -> tuple[Report, dict[str, bytes]]:
+    """*report* as a bundle holds it, and the bundle's files, but for those that vouch for it."""
+    kept = _evidence(report.scan)
+    report = cited(report, kept)
+    return report, _whole(report, kept)
+
+
+def _evidence(scan: Scan) -> dict[str, bytes]:
     """The files with what *scan* was read from."""
     files: dict[str, bytes] = {}
     for number, look in enumerate(scan.looks):
@@ -117,8 +124,7 @@ def evidence(scan: Scan) -> dict[str, bytes]:
     return files
 
 
-def whole(report: Report, kept: Mapping[str, bytes]) -> dict[str, bytes]:
-    """All files of the bundle of *report*, already `cited`, but those that vouch for it."""
+def _whole(report: Report, kept: Mapping[str, bytes]) -> dict[str, bytes]:
     texts = judging.texts(report)
     profiles = dict(_named("profiles", texts.profiles))
     checklists = dict(_named("checklists", texts.checklists))

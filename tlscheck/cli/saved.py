@@ -69,9 +69,7 @@ class Saving:
     def _bundled(self, made: Report, path: str) -> Report:
         from tlscheck.bundle import archive, contents, seal
 
-        evidence = contents.evidence(made.scan)
-        made = contents.cited(made, evidence)
-        files = contents.whole(made, evidence)
+        made, files = contents.bundled(made)
         manifest = files[contents.MANIFEST]
         if self.key:
             files |= seal.signed(manifest, self.key)

@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, Base64Bytes, Field, TypeAdapter, ValidationE
 from tlscheck.observations.certificate import Presented
 from tlscheck.observations.exchange import End, Exchange
 
-MOST_LINES = 10_000
+MOST_LINES = 4000
 """How many lines of one look are read: more than any budget allows for connections."""
 
 _DAY = 86400.0
