@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlscheck import __version__, domains
+from tlscheck.errors import TargetError
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations import kept
@@ -22,7 +23,7 @@ from tlscheck.observations.exchange import Exchange
 from tlscheck.observations.http import HttpObservation
 from tlscheck.probes import certificate, live, tls
 from tlscheck.probes.preamble import preamble
-from tlscheck.targets import TargetSpec, endpoint_id, is_address, name_id, parse, place
+from tlscheck.targets import SERVICES, TargetSpec, endpoint_id, is_address, name_id, parse, place
 
 if TYPE_CHECKING:
     from tlscheck import exposure
@@ -227,19 +228,21 @@ async def _mail(
 
 
 def again(scan: Scan, **manner: Any) -> Order:
-    """To look at the same TLS endpoints, at the same addresses, as *scan* did."""
+    """To look at the same TLS endpoints, at the same addresses, as *scan* did. TargetError."""
     labels: dict[tuple[str, str, int], str] = {}
     places: dict[tuple[str, str, int], tuple[Place, ...]] = {}
     for entry in scan.looks:
         where = entry.target.target
         if where and (set(entry.seen) | {m.kind for m in entry.missed}) & set(ENDPOINT_SUBJECTS):
+            if not (is_address(where.address) and where.service in SERVICES):
+                raise TargetError("{target}: is no endpoint; scan again", target=entry.target.id)
             key = (where.service, where.host, where.port)
             labels.setdefault(key, entry.target.label)
             places[key] = (*places.get(key, ()), where)
     return Order(
         targets=tuple(Asked(_spec(*key), label) for key, label in labels.items()),
         profile=scan.profile,
-        checklists=(),
+        checklists=scan.checklists,
         subjects=tuple(s for s in ENDPOINT_SUBJECTS if s in scan.subjects),
         places=places,
         **manner,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,10 +36,10 @@ def compare(before: Report, after: Report) -> tuple[Line, ...]:
     """*after* held against *before*, for the targets of both. What was not settled before is left
     out: it claims nothing.
     """
-    then = {look.target.id: look for look in before.scan.looks}
-    lines = [line for now in after.scan.looks for line in _look(then[now.target.id], now)]
-    targets = {look.target.id for look in after.scan.looks}
-    return (*lines, *_findings(before, after, targets))
+    then = {look.target.target: look for look in before.scan.looks if look.target.target}
+    both = [(then[p], now) for now in after.scan.looks if (p := now.target.target) in then]
+    lines = [line for old, now in both for line in _look(old, now)]
+    return (*lines, *_findings(before, after, {o.target.id: n.target.id for o, n in both}))
 
 
 def _look(then: Look, now: Look) -> Iterator[Line]:
@@ -129,18 +129,18 @@ def _turned(what: str, was: str, now: str) -> Phrase:
 _SETTLED = (Verdict.PASS, Verdict.FAIL)
 
 
-def _findings(before: Report, after: Report, targets: Iterable[str]) -> Iterator[Line]:
-    """What the rules made of it: a verdict that was reached, and is another one now."""
-    now = {_key(finding): finding.verdict for finding in after.findings}
+def _findings(before: Report, after: Report, names: Mapping[str, str]) -> Iterator[Line]:
+    """What the rules made of it: a verdict that was reached, and is another one now. *names* are
+    those of the targets then and now.
+    """
+    now = {_key(finding, finding.target): finding.verdict for finding in after.findings}
     looked = set(after.scan.subjects)
     agreed: dict[str, int] = {}
     for finding in before.findings:
         about = finding.rule.partition(".")[0]
-        if finding.target not in targets or about not in looked:
+        if finding.target not in names or about not in looked or finding.verdict not in _SETTLED:
             continue
-        if finding.verdict not in _SETTLED:
-            continue
-        verdict = now.get(_key(finding), Verdict.UNKNOWN)
+        verdict = now.get(_key(finding, names[finding.target]), Verdict.UNKNOWN)
         if verdict is finding.verdict:
             agreed[finding.target] = agreed.get(finding.target, 0) + 1
             continue
@@ -151,5 +151,5 @@ def _findings(before: Report, after: Report, targets: Iterable[str]) -> Iterator
         yield Line(Mark.AGREES, target, Phrase("{n} findings agree", n=count))
 
 
-def _key(finding: Finding) -> tuple[str, str, tuple[str, ...]]:
-    return finding.rule, finding.target, finding.profiles
+def _key(finding: Finding, target: str) -> tuple[str, str, tuple[str, ...]]:
+    return finding.rule, target, finding.profiles

@@ -15,7 +15,7 @@ from tlscheck.cli.files import check, create, read, write
 from tlscheck.cli.saved import passphrase, scan_in
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import ConfigError, ScanFileError
-from tlscheck.text import voice
+from tlscheck.text import _N, voice
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -134,13 +134,16 @@ def challenge(
     order = pipeline.again(scan, **manner(client_cert, client_key, ca_file))
     if not order.targets or not order.subjects:
         raise ScanFileError("{file}: no TLS endpoint was looked at; give another file", file=file)
+    say = voice(LANGUAGE)
+    for place in (place for several in order.places.values() for place in several):
+        # Whoever made the bundle named these, not whoever challenges it.
+        words = _N("looking again at {host}, port {port}, {address}")
+        click.echo(say(words, host=place.host, port=place.port, address=place.address), err=True)
     gc.enable()
     with live_line() as tell:
         seen = asyncio.run(pipeline.look(order, tell))
-    lines = compare(
-        judging.judge(scan, kept=kept), judging.judge(seen, None, scan.checklists, kept)
-    )
-    say, marks = voice(LANGUAGE), {Mark.AGREES: "✓", Mark.DIFFERS: "✗", Mark.OPEN: "?"}
+    lines = compare(judging.judge(scan, kept=kept), judging.judge(seen, kept=kept))
+    marks = {Mark.AGREES: "✓", Mark.DIFFERS: "✗", Mark.OPEN: "?"}
     for line in lines:
         words = say(line.words.template, **line.words.values)
         click.echo(f"{marks[line.mark]} {say('{target}', target=line.target)}: {words}")

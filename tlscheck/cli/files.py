@@ -92,19 +92,20 @@ def differ(*paths: str | None) -> None:
 
 
 def read(path: str, most: int | None = None) -> bytes:
-    """What is in *path*, a file of at most *most* bytes. OutputError."""
+    """What is in *path*, at most *most* bytes. OutputError."""
     try:
-        if most is not None and (size := Path(path).stat().st_size) > most:
-            raise OutputError(
-                "{file}: has {size} bytes, more than the {most} that are read; give another file",
-                file=path,
-                size=size,
-                most=most,
-            )
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(-1 if most is None else most + 1)
     except OSError as error:
         raise OutputError(
             "{file}: cannot be read ({detail}); give a file that exists",
             file=path,
             detail=error.strerror,
         ) from None
+    if most is not None and len(data) > most:
+        raise OutputError(
+            "{file}: is larger than the {most} bytes that are read; give another file",
+            file=path,
+            most=most,
+        )
+    return data

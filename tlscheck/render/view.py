@@ -93,6 +93,8 @@ class FindingView:
     items: tuple[str, ...]
     to_declare: bool
     """Whether no look but a paper alone can tell."""
+    refs: tuple[str, ...] = ()
+    """The files of the bundle that it rests on; empty without a bundle."""
 
     @property
     def bad(self) -> bool:
@@ -249,6 +251,7 @@ def _finding(
         questions=_questions(several, profiles, lang),
         items=tuple(dict.fromkeys(visible(i) for finding in several for i in finding.items)),
         to_declare=_to_declare(first),
+        refs=tuple(dict.fromkeys(visible(ref) for finding in several for ref in finding.refs)),
     )
 
 
