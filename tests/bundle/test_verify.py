@@ -254,7 +254,7 @@ def test_a_manifest_of_garbage(data: bytes) -> None:
 # -- Lies ---------------------------------------------------------------------------------------
 
 
-def _without_tls_1_0(document: dict[str, Any]) -> None:
+def _without_tls_1_2(document: dict[str, Any]) -> None:
     document["targets"][0]["seen"]["tls"]["versions"]["TLS 1.2"] = "refused"
 
 
@@ -279,14 +279,24 @@ def _earlier(document: dict[str, Any]) -> None:
     document["targets"][0]["seen"]["certificate"]["at"] = "2020-01-01T00:00:00Z"
 
 
+def _later(document: dict[str, Any]) -> None:
+    document["targets"][0]["seen"]["certificate"]["at"] = "2099-01-01T00:00:00Z"
+
+
+def _later_tls(document: dict[str, Any]) -> None:
+    document["targets"][0]["seen"]["tls"]["at"] = "2099-01-01T00:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("lie", "found"),
     [
-        (_without_tls_1_0, "tls: versions do not follow from targets/0/tls.jsonl"),
+        (_without_tls_1_2, "tls: versions do not follow from targets/0/tls.jsonl"),
         (_other_suites, "tls: suites do not follow from targets/0/tls.jsonl"),
         (_longer, "does not follow from it"),
         (_other_key, "does not follow from it"),
         (_chain_less, "does not follow from targets/0/certificate.jsonl"),
+        (_later, "certificate: at do not follow from targets/0/tls.jsonl"),
+        (_later_tls, "tls: at do not follow from targets/0/tls.jsonl"),
         (_earlier, "it was looked at before the scan began"),
     ],
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime, timedelta
 from functools import partial
 
 from tlscheck.bundle.contents import certificates
@@ -26,11 +27,13 @@ from tlscheck.observations.exchange import Exchange
 from tlscheck.observations.fold import fold
 from tlscheck.observations.registration import Layout, Record, RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
-from tlscheck.text import Phrase
+from tlscheck.text import _N, Phrase
 
 Files = Mapping[str, bytes]
 Check = Callable[[Files, int, Look], Iterator[Phrase]]
 
+SLACK = timedelta(minutes=5)
+"""How far a clock may be set back during a scan."""
 _NOT_FOLDED = frozenset({"client_certificate", "deep", "ticket_lifetimes", "cut_short"})
 """What live handshakes, the child and the engine told."""
 
@@ -40,12 +43,14 @@ def _tls(files: Files, number: int, look: Look) -> Iterator[Phrase]:
     assert isinstance(seen, TlsObservation)
     name = f"targets/{number}/tls.jsonl"
     try:
-        again = fold(_exchanges(files, number), seen.at, seen.rung)
+        exchanges = _exchanges(files, number)
+        again = fold(exchanges, seen.at, seen.rung)
     except ValueError as error:
         yield _unreadable(name, error)
         return
     names = [f.name for f in fields(seen) if f.name not in _NOT_FOLDED]
-    if wrong := tuple(n for n in names if getattr(seen, n) != getattr(again, n)):
+    wrong = tuple(n for n in names if getattr(seen, n) != getattr(again, n))
+    if wrong := (*wrong, *_late(seen.at, exchanges)):
         yield Phrase("tls: {fields} do not follow from {name}", fields=wrong, name=name)
 
 
@@ -53,9 +58,14 @@ def _exchanges(files: Files, number: int) -> list[Exchange]:
     return kept.read_exchanges(_there(files, f"targets/{number}/tls.jsonl"))
 
 
+def _late(at: datetime, exchanges: Sequence[Exchange]) -> tuple[str, ...]:
+    """``at``, where a look is said to have begun after its own exchanges."""
+    return ("at",) if exchanges and at > exchanges[0].at + SLACK else ()
+
+
 def _there(files: Files, name: str) -> bytes:
     if name not in files:
-        raise ValueError("it is missing")
+        raise ValueError(_N("it is missing"))
     return files[name]
 
 
@@ -85,7 +95,7 @@ def _certificate(files: Files, number: int, look: Look) -> Iterator[Phrase]:
                 digest=digest,
                 name=name,
             )
-    yield from _in_clear(files, number, sent)
+    yield from _in_clear(files, number, sent, seen.at)
 
 
 def _reads_as(cert: Certificate, files: Files) -> bool:
@@ -111,16 +121,21 @@ def _shows(sent: Presented, chain: Chain, seen: CertificateObservation, files: F
     return chain.staple == revocation.staple(sent.stapled, sent.chain[0], issuer, seen.at)
 
 
-def _in_clear(files: Files, number: int, sent: Sequence[Presented]) -> Iterator[Phrase]:
-    """Chains that the exchanges show must not be left out."""
+def _in_clear(
+    files: Files, number: int, sent: Sequence[Presented], at: datetime
+) -> Iterator[Phrase]:
+    """Chains that the exchanges show must not be left out, nor be looked at later than these."""
     if f"targets/{number}/tls.jsonl" not in files:
         return
     known = {each.chain for each in sent}
     try:
-        shown = presented(_exchanges(files, number))
+        exchanges = _exchanges(files, number)
     except ValueError:  # is said of the exchanges
         return
-    for each in shown:
+    if late := _late(at, exchanges):
+        name = f"targets/{number}/tls.jsonl"
+        yield Phrase("certificate: {fields} do not follow from {name}", fields=late, name=name)
+    for each in presented(exchanges):
         if each.chain not in known:
             yield Phrase("certificate: a chain in the exchanges was left out")
 

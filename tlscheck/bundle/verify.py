@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from cryptography import x509
@@ -153,7 +152,7 @@ def _followed(bundle: Bundle) -> Iterator[Line]:
                 _broken(Phrase("{target}: {mistake}", target=look.target.id, mistake=mistake))
                 for mistake in mistakes
             )
-        if any(seen.at < scan.at - _SLACK for seen in look.seen.values()):
+        if any(seen.at < scan.at - reread.SLACK for seen in look.seen.values()):
             yield _broken(
                 Phrase("{target}: it was looked at before the scan began", target=look.target.id)
             )
@@ -167,10 +166,6 @@ def _followed(bundle: Bundle) -> Iterator[Line]:
         )
     )
     yield from _judged(bundle)
-
-
-_SLACK = timedelta(minutes=5)
-"""How far a clock may be set back during a scan."""
 
 
 def _judged(bundle: Bundle) -> Iterator[Line]:

@@ -129,7 +129,7 @@ def _stamped(manifest: bytes, url: str) -> dict[str, bytes]:
 
     from tlscheck.bundle import seal
     from tlscheck.net import Net, NetError
-    from tlscheck.text import voice
+    from tlscheck.text import _N, voice
 
     why: object
     try:
@@ -149,7 +149,6 @@ def _stamped(manifest: bytes, url: str) -> dict[str, bytes]:
         why = error.words
     else:
         return {seal.STAMP: found.body}
-    say = voice(LANGUAGE)
-    template = "the bundle is not time-stamped: {url}: {why}"
-    click.echo(say(template, url=url, why=why), err=True)
+    template = _N("the bundle is not time-stamped: {url}: {why}")
+    click.echo(voice(LANGUAGE)(template, url=url, why=why), err=True)
     return {}

@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, Base64Bytes, Field, TypeAdapter, ValidationE
 
 from tlscheck.observations.certificate import Presented
 from tlscheck.observations.exchange import End, Exchange
+from tlscheck.text import _N
 
 MOST_LINES = 4000
 """How many lines of one look are read: more than any budget allows for connections."""
@@ -42,7 +43,7 @@ class _Exchange:
 class _Presented:
     """One line of ``certificate.jsonl``."""
 
-    chain: tuple[str, ...]
+    chain: Annotated[tuple[str, ...], Field(min_length=1)]
     """SHA-256 of each certificate, as sent."""
     with_sni: bool
     staple_asked: bool
@@ -70,7 +71,7 @@ def read_exchanges(lines: bytes) -> list[Exchange]:
     for line in _read(_Exchange, lines):
         exchange = Exchange(line.at, line.took, line.sent, line.received, line.end)
         if not exchange.hellos:
-            raise ValueError("an exchange without a hello")
+            raise ValueError(_N("an exchange without a hello"))
         _ = exchange.key, exchange.until  # reads all that the hello offers
         found.append(exchange)
     return _as_written(found, exchanges, lines)
@@ -116,7 +117,7 @@ def _base64(data: bytes) -> str:
 def _read(kind: type[T], lines: bytes) -> Sequence[T]:
     several = lines.split(b"\n")
     if several.pop() or len(several) > MOST_LINES:
-        raise ValueError("cut off, or too many lines")
+        raise ValueError(_N("cut off, or too many lines"))
     adapter: Any = TypeAdapter(kind)
     try:
         return [adapter.validate_json(line, extra="forbid") for line in several]
@@ -126,5 +127,5 @@ def _read(kind: type[T], lines: bytes) -> Sequence[T]:
 
 def _as_written(found: list[T], write: Callable[[Iterable[T]], bytes], lines: bytes) -> list[T]:
     if write(found) != lines:
-        raise ValueError("spelt otherwise than it is written")
+        raise ValueError(_N("spelt otherwise than it is written"))
     return found
