@@ -47,6 +47,25 @@ class Texts:
     checklists: Mapping[str, bytes]
 
 
+def foreign(kept: Texts) -> tuple[str, ...]:
+    """Those of the *kept* texts that differ from what is installed under their names, or that
+    nobody ships.
+    """
+    shipped = Texts(
+        {n: profiles.texts(n)[n] for n in profiles.names() if n in kept.profiles},
+        {n: checklists.text(n) for n in checklists.names() if n in kept.checklists},
+    )
+    return tuple(
+        name
+        for mine, theirs in (
+            (shipped.profiles, kept.profiles),
+            (shipped.checklists, kept.checklists),
+        )
+        for name, text in theirs.items()
+        if mine.get(name) != text
+    )
+
+
 def texts(report: Report) -> Texts:
     """What *report* was judged by, as it is installed."""
     own = report.scan.profile

@@ -179,6 +179,22 @@ def test_it_is_judged_by_the_texts_in_it(bundle: Bundle) -> None:
     assert said[0].startswith(("findings that do not follow: ", "cannot be judged again: "))
 
 
+def test_a_laxer_profile_under_an_official_name_is_told(bundle: Bundle) -> None:
+    assert (Mark.HOLDS, OURS) in lines(forged(bundle))
+    name = "profiles/ipa-high-3.1.1.toml"
+    laxer = bundle.files[name].replace(b'severity = "high"', b'severity = "info"')
+    other = read(forged(bundle, **{name: laxer}))
+    scan = encode(other.judged())
+    found = lines(forged(other, **{"scan.json": scan}))
+    assert Mark.BROKEN not in {mark for mark, _ in found}
+    told = [words for mark, words in found if mark is Mark.NOTE and "texts of its own" in words]
+    assert [words.rpartition(": ")[2] for words in told] == ["ipa-high-3.1.1"]
+    assert (Mark.HOLDS, OURS) not in found
+
+
+OURS = "the profiles and checklists kept with it are those installed here"
+
+
 def test_a_profile_of_one_s_own_travels_with_it(
     seen: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

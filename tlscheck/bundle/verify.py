@@ -15,6 +15,7 @@ from tlscheck import report as scan_file
 from tlscheck.bundle import reread, seal
 from tlscheck.bundle.contents import MANIFEST, SCAN, Bundle, DamagedError, read
 from tlscheck.errors import TlscheckError
+from tlscheck.judge import foreign
 from tlscheck.report import Report
 from tlscheck.text import Phrase
 
@@ -182,6 +183,7 @@ def _judged(bundle: Bundle) -> Iterator[Line]:
                 ours=__version__,
             )
         )
+    yield _by_what(bundle)
     if scan_file.encode(report) == bundle.files[SCAN]:
         yield _holds(
             Phrase(
@@ -193,6 +195,19 @@ def _judged(bundle: Bundle) -> Iterator[Line]:
         )
         return
     yield from (_broken(words) for words in _otherwise(report, bundle.files[SCAN]))
+
+
+def _by_what(bundle: Bundle) -> Line:
+    """A bundle brings what it was judged by: whether that is what it says must be said."""
+    if names := foreign(bundle.texts):
+        return _note(
+            Phrase(
+                "judged by texts of its own, which differ from those installed here or are not"
+                " among them: {names}",
+                names=names,
+            )
+        )
+    return _holds(Phrase("the profiles and checklists kept with it are those installed here"))
 
 
 _MOST_NAMED = 10

@@ -36,9 +36,8 @@ def judge(
 
     differ(scan, output)
     seen, bundle = scan_in(scan)
-    # What the command line names is what is installed; else a bundle brings what it was judged by.
-    kept = bundle.texts if bundle and not (profile or checklists) else None
-    made = judging.judge(seen, profile, checklists or None, kept)
+    # By what is installed: a bundle's texts are its maker's, of which `bundle verify` speaks.
+    made = judging.judge(seen, profile, checklists or None)
     if bundle:
         made = contents.cited(made, bundle.files)
     write(render(made, form, to_terminal=output in (None, "-")), output)
