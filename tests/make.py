@@ -82,6 +82,7 @@ from tlscheck.observations.turn import Allocation, Dtls, Talk, Transport, TurnOb
 from tlscheck.observations.vpn import Port, VpnObservation
 from tlscheck.report import SUBJECTS
 from tlscheck.targets import endpoint_id, name_id
+from tlscheck.text import Phrase, voice
 from tlscheck.wire.dtls import DtlsVersion
 from tlscheck.wire.ike import Phase1
 from tlscheck.wire.registry import Version
@@ -628,3 +629,8 @@ def scan(*looks: Look, **changes: Any) -> Scan:
         "standpoint": Standpoint(("192.0.2.9",), "192.0.2.53", "50.0.0"),
     }
     return Scan(**(told | changes))
+
+
+def said(words: Phrase) -> str:
+    """The sentence in English."""
+    return voice("en")(words.template, **words.values)

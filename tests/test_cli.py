@@ -198,6 +198,9 @@ HELP = [
     ("profile", "show"),
     ("checklist", "list"),
     ("checklist", "show"),
+    ("bundle", "keygen"),
+    ("bundle", "verify"),
+    ("bundle", "challenge"),
 ]
 
 

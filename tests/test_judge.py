@@ -261,7 +261,7 @@ def test_a_broken_rule_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> No
     settings = {**profile.settings}
     settings["tls.compression"] = replace(settings["tls.compression"], rule=rule)
     whole = verdicts(judged(good_look()))
-    monkeypatch.setattr(profiles, "load", lambda name: replace(profile, settings=settings))
+    monkeypatch.setattr(profiles, "load", lambda name, kept: replace(profile, settings=settings))
     report = judged(good_look())
     found = finding(report, "tls.compression")
     assert found.verdict is OPEN

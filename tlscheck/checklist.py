@@ -129,16 +129,20 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(f.removesuffix(".toml") for f in files if f.endswith(".toml")))
 
 
-def load(name: str) -> Checklist:
-    """The checklist called *name*."""
-    if name not in (known := names()):
+def load(name: str, kept: Mapping[str, bytes] | None = None) -> Checklist:
+    """The checklist called *name*; where *kept* is given, the one that these texts spell."""
+    if name not in (known := names() if kept is None else tuple(kept)):
         raise ChecklistError(
             "checklist {checklist}: none of that name; take one of {known}",
             checklist=name,
             known=known,
         )
-    file = data_dir("profiles") / "checklists" / f"{name}.toml"
-    return parse(file.name, file.read_bytes())
+    return parse(f"{name}.toml", text(name) if kept is None else kept[name])
+
+
+def text(name: str) -> bytes:
+    """The file of the shipped checklist *name*."""
+    return (data_dir("profiles") / "checklists" / f"{name}.toml").read_bytes()
 
 
 def parse(file: str, text: bytes) -> Checklist:

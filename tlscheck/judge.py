@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from tlscheck import checklist as checklists
 from tlscheck import profile as profiles
@@ -39,18 +40,63 @@ _UNRELATED = 3
 """How many unrelated names must show one key or one private issuer to suspect interception."""
 
 
-def judge(scan: Scan, profile: str | None = None, names: Sequence[str] | None = None) -> Report:
-    """The report on *scan*, by its recorded profile and checklists unless told otherwise.
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What to judge by, kept with a scan: it then judges alike wherever it is judged."""
 
-    ProfileError, ChecklistError.
+    profiles: Mapping[str, bytes]
+    checklists: Mapping[str, bytes]
+
+
+def foreign(kept: Texts) -> tuple[str, ...]:
+    """Those of the *kept* texts that differ from what is installed under their names, or that
+    nobody ships.
     """
-    own = profiles.load(profile or scan.profile)
-    catalogs = tuple(checklists.load(name) for name in (names or scan.checklists))
+    shipped = Texts(
+        {n: profiles.texts(n)[n] for n in profiles.names() if n in kept.profiles},
+        {n: checklists.text(n) for n in checklists.names() if n in kept.checklists},
+    )
+    return tuple(
+        name
+        for mine, theirs in (
+            (shipped.profiles, kept.profiles),
+            (shipped.checklists, kept.checklists),
+        )
+        for name, text in theirs.items()
+        if mine.get(name) != text
+    )
+
+
+def texts(report: Report) -> Texts:
+    """What *report* was judged by, as it is installed."""
+    own = report.scan.profile
+    used = (own, *(p.id for p in report.profiles[1:]))
+    return Texts(
+        {name: text for each in used for name, text in profiles.texts(each).items()},
+        {c.id: checklists.text(c.id) for c in report.checklists},
+    )
+
+
+def judge(
+    scan: Scan,
+    profile: str | None = None,
+    names: Sequence[str] | None = None,
+    kept: Texts | None = None,
+) -> Report:
+    """The report on *scan*, by its recorded profile and checklists unless told otherwise, as they
+    are installed or, where *kept* is given, by these texts. ProfileError, ChecklistError.
+    """
+    find = partial(profiles.load, kept=kept.profiles if kept else None)
+    own = find(profile or scan.profile)
+    catalogs = tuple(
+        checklists.load(name, kept.checklists if kept else None)
+        for name in (names or scan.checklists)
+    )
     used = {own.id: own}
     for catalog in catalogs:
         for item in catalog.items:
             name = catalog.profile_of(item, own.id)
-            used.setdefault(name, own if name == own.id else profiles.load(name))
+            used.setdefault(name, own if name == own.id else find(name))
     doubted = intercepted(scan.looks)
     findings = [
         replace(finding, items=tuple(_items(catalogs, finding, own.id)))

@@ -197,6 +197,9 @@ class Look:
     """TLS connections to the endpoint's port that the look cost; of an address, the connections and
     datagrams to its ports.
     """
+    raw: Mapping[str, bytes] = field(default_factory=dict)
+    """The bytes that it was read from, by file name, where they were to be kept: for a bundle,
+    never in the scan file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +258,7 @@ class Evidence:
     template: str
     values: Mapping[str, Value] = field(default_factory=dict)
     refs: tuple[str, ...] = ()
-    """What it rests on: exchange or certificate digests."""
+    """The files of the bundle that it rests on, and places in its scan; empty without a bundle."""
     cause: str = ""
     """For what is open: a `Reason`, ``not_settled`` or ``open_question``; else empty."""
     kind: Kind = Kind.PROBLEM
@@ -312,6 +315,8 @@ class Finding:
     basis: Basis
     items: tuple[str, ...] = ()
     """``checklist/item`` for each item that this finding bears on."""
+    refs: tuple[str, ...] = ()
+    """As of its evidence, of which a pass may have none."""
 
     @property
     def id(self) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlscheck import __version__, datagrams, domains
+from tlscheck.errors import TargetError
 from tlscheck.model import (
     Look,
     Missed,
@@ -25,12 +27,14 @@ from tlscheck.model import (
     Waiver,
 )
 from tlscheck.net import Net, NetError, now, resolver, source_towards
+from tlscheck.observations import kept
 from tlscheck.observations.addresses import compare, several
 from tlscheck.observations.certificate import CertificateObservation, Presented
+from tlscheck.observations.exchange import Exchange
 from tlscheck.observations.http import HttpObservation, Management
 from tlscheck.probes import certificate, live, tls
 from tlscheck.probes.preamble import preamble
-from tlscheck.targets import TargetSpec, endpoint_id, name_id, parse, place
+from tlscheck.targets import SERVICES, TargetSpec, endpoint_id, is_address, name_id, parse, place
 
 if TYPE_CHECKING:
     from tlscheck import exposure
@@ -99,6 +103,11 @@ class Order:
     unannounced: bool = False
     """Whether QUIC is asked for beside pages that do not announce it, too."""
     waivers: tuple[Waiver, ...] = ()
+    places: Mapping[tuple[str, str, int], tuple[Place, ...]] = field(default_factory=dict)
+    """Where targets are, by service, host and port; of these no resolver is asked."""
+    keep_raw: int = 0
+    """How many bytes of exchanges and chains to keep with the looks, for a bundle; those of a look
+    that would take more are let go."""
 
 
 async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
@@ -114,7 +123,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     resolved = await asyncio.gather(*(_resolve(net, asked.spec, order) for asked in order.targets))
     places = [p for found in resolved if isinstance(found, tuple) for p in found]
     hosts = [asked.spec.host for asked in order.targets]
-    course = _Course(places)
+    course = _Course(places, order.keep_raw)
     of_domains = asyncio.create_task(domains.look(net, hosts, order.subjects, order.domains, tell))
     of_addresses = asyncio.create_task(_addresses(net, places, course, order, tell))
     found = await asyncio.gather(
@@ -154,8 +163,9 @@ class _Course:
     address.
     """
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Place], keep_raw: int) -> None:
         self.places = places
+        self._room = keep_raw
         self.mail = asyncio.Event()
         """That the mail hosts were looked at, whose addresses nobody knew before."""
         self.tls = _Stage(places)
@@ -166,6 +176,14 @@ class _Course:
     def lane(self, address: str) -> asyncio.Lock:
         """For one question over UDP at a time."""
         return self._lanes[address]
+
+    def kept(self, raw: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """*raw* while there is room for it, else nothing."""
+        size = sum(map(len, raw.values()))
+        if size > self._room:
+            return {}
+        self._room -= size
+        return raw
 
     async def endpoints(self, address: str) -> list[Look]:
         """The looks at the endpoints of *address*, once all of them are over."""
@@ -214,7 +232,8 @@ async def _mail(
     specs = [parse(f"smtp://{host}") for host in domains.mail_hosts(of_domains)]
     asked = [Asked(s) for s in specs if (s.service, s.host, s.port) not in known]
     resolved = await asyncio.gather(*(_resolve(net, each.spec, order) for each in asked))
-    course = _Course([p for found in resolved if isinstance(found, tuple) for p in found])
+    places = [p for found in resolved if isinstance(found, tuple) for p in found]
+    course = _Course(places, order.keep_raw)
     return list(
         await asyncio.gather(
             *(
@@ -225,7 +244,35 @@ async def _mail(
     )
 
 
+def again(scan: Scan, **manner: Any) -> Order:
+    """To look at the same TLS endpoints, at the same addresses, as *scan* did. TargetError."""
+    labels: dict[tuple[str, str, int], str] = {}
+    places: dict[tuple[str, str, int], tuple[Place, ...]] = {}
+    for entry in scan.looks:
+        where = entry.target.target
+        if where and (set(entry.seen) | {m.kind for m in entry.missed}) & set(ENDPOINT_SUBJECTS):
+            if not (is_address(where.address) and where.service in SERVICES):
+                raise TargetError("{target}: is no endpoint; scan again", target=entry.target.id)
+            key = (where.service, where.host, where.port)
+            labels.setdefault(key, entry.target.label)
+            places[key] = (*places.get(key, ()), where)
+    return Order(
+        targets=tuple(Asked(_spec(*key), label) for key, label in labels.items()),
+        profile=scan.profile,
+        checklists=scan.checklists,
+        subjects=tuple(s for s in ENDPOINT_SUBJECTS if s in scan.subjects),
+        places=places,
+        **manner,
+    )
+
+
+def _spec(service: str, host: str, port: int) -> TargetSpec:
+    return TargetSpec(host, port, service, literal=is_address(host), shown=host)
+
+
 async def _resolve(net: Net, spec: TargetSpec, order: Order) -> tuple[Place, ...] | NetError:
+    if known := order.places.get((spec.service, spec.host, spec.port)):
+        return known
     try:
         addresses = await net.resolve(spec.host, spec.port)
     except NetError as error:
@@ -274,7 +321,7 @@ async def _whole(
 ) -> Look:
     """All of one endpoint: its TLS, then what is asked over UDP, then what looks like scanning."""
     try:
-        entry = await _endpoint(net, asked, place, order, course.places, gate, tell)
+        entry = await _endpoint(net, asked, place, order, course, gate, tell)
     finally:
         course.tls.end(place)
     try:
@@ -297,35 +344,51 @@ async def _endpoint(
     asked: Asked,
     place: Place,
     order: Order,
-    everywhere: Sequence[Place],
+    course: _Course,
     gate: asyncio.Semaphore,
     tell: Tell,
 ) -> Look:
     name = endpoint_id(place.service, place.host, place.port, place.address)
     target = Target(name, Scope.ENDPOINT, place, asked.label)
+    shown: list[Presented] = []
     means = tls.Means(
         identity=order.identity,
         identity_files=order.identity_files,
         preamble=preamble(place.service, place.host),
-        others=tuple(_others(place, everywhere)),
+        others=tuple(_others(place, course.places)),
         cross_check=order.cross_check,
         plain_port=order.plain_port,
-        certify=_certify(net, place, order) if "certificate" in order.subjects else None,
+        certify=_certify(net, place, order, shown) if "certificate" in order.subjects else None,
         tell=lambda about, connections: tell(name, about, connections),
     )
     async with gate:
         try:
-            seen, missed = await _look(net, place, order, means)
+            seen, missed, exchanges = await _look(net, place, order, means)
         except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
             _log.exception("%s", name)
             subjects = [s for s in order.subjects if s in _over_tls(place)]
-            seen, missed = {}, [Missed(s, Reason.BUG, type(error).__name__) for s in subjects]
+            seen, exchanges = {}, []
+            missed = [Missed(s, Reason.BUG, type(error).__name__) for s in subjects]
     tell(name, "", net.spent(place))
-    return Look(target, seen, tuple(missed), net.spent(place))
+    raw = course.kept(_raw(exchanges, shown)) if order.keep_raw else {}
+    return Look(target, seen, tuple(missed), net.spent(place), raw)
 
 
-def _certify(net: Net, place: Place, order: Order) -> tls.Certify:
+def _raw(exchanges: Sequence[Exchange], shown: Sequence[Presented]) -> dict[str, bytes]:
+    """What a look was made of, as files."""
+    files = {hashlib.sha256(der).hexdigest() + ".der": der for sent in shown for der in sent.chain}
+    if exchanges:
+        files["tls.jsonl"] = kept.exchanges(exchanges)
+    if shown:
+        files["certificate.jsonl"] = kept.presented(shown)
+    return files
+
+
+def _certify(net: Net, place: Place, order: Order, of: list[Presented]) -> tls.Certify:
     at = now()
+
+    def hear(shown: Sequence[Presented]) -> None:
+        of[:] = shown
 
     async def certify(
         shown: Sequence[Presented], kinds: Collection[str], skew: float | None
@@ -341,6 +404,7 @@ def _certify(net: Net, place: Place, order: Order) -> tls.Certify:
             client_identity=order.identity,
             preamble=preamble(place.service, place.host),
             at=at,
+            heard=hear,
         )
 
     return certify
@@ -389,11 +453,11 @@ async def _with_management(net: Net, entry: Look, place: Place, order: Order, te
 
 async def _look(
     net: Net, place: Place, order: Order, means: tls.Means
-) -> tuple[dict[str, Observation], list[Missed]]:
+) -> tuple[dict[str, Observation], list[Missed], list[Exchange]]:
     seen: dict[str, Observation] = {}
     order = replace(order, subjects=tuple(s for s in order.subjects if s in _over_tls(place)))
     if not order.subjects:
-        return {}, []
+        return {}, [], []
     # Which certificates there are only the hellos tell.
     whole = "tls" in order.subjects or "certificate" in order.subjects
     tls_look = await (tls.probe if whole else tls.shake)(net, place, means)
@@ -415,7 +479,8 @@ async def _look(
                 missed.append(Missed("certificate.strict", Reason.CRYPTOGRAPHY, _UPGRADE))
         else:
             missed.append(shown or Missed("certificate", Reason.NOT_ASKED))
-    return seen, [m for m in missed if m.kind.partition(".")[0] in order.subjects]
+    missed = [m for m in missed if m.kind.partition(".")[0] in order.subjects]
+    return seen, missed, tls_look.exchanges
 
 
 def _others(place: Place, everywhere: Sequence[Place]) -> list[Place]:

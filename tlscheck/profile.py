@@ -10,9 +10,9 @@ import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
@@ -87,14 +87,26 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in found if path.suffix == ".toml"))
 
 
-def load(name: str) -> Profile:
-    """The shipped profile *name*, or the user's own file where *name* ends in ``.toml``."""
-    return _build(_own(Path(name))) if name.endswith(".toml") else _shipped(name)
+def load(name: str, kept: Mapping[str, bytes] | None = None) -> Profile:
+    """The shipped profile *name*, or the user's own file where *name* ends in ``.toml``.
+
+    Where *kept* is given, the one that these texts spell, by the names under which `texts` gave
+    them, whatever is installed.
+    """
+    if kept is not None:
+        find = partial(_kept, kept)
+        return _build(find(name), find)
+    return _build(_own(Path(name)), _installed) if name.endswith(".toml") else _shipped(name)
+
+
+def texts(name: str) -> dict[str, bytes]:
+    """The files that the profile *name* is made of: its own, and those that it extends."""
+    return {each.name: each.text for each in _chain(_installed(name), _installed)}
 
 
 @cache
 def _shipped(name: str) -> Profile:
-    return _build(_packaged(name))
+    return _build(_packaged(name), _installed)
 
 
 # ---- files -----------------------------------------------------------------------------------
@@ -119,11 +131,32 @@ class _Document:
     tables: Mapping[str, Table]
     path: Path | None
     """Where a user's own file lies; ``None`` for a shipped one."""
+    text: bytes
 
     @property
     def name(self) -> str:
         """What a person finds it by."""
         return str(self.path or self.head.id)
+
+
+_Find = Callable[[str], _Document]
+"""From a profile's name to its file."""
+
+
+def _installed(name: str) -> _Document:
+    return _own(Path(name)) if name.endswith(".toml") else _packaged(name)
+
+
+def _kept(texts: Mapping[str, bytes], name: str) -> _Document:
+    if name not in texts:
+        raise ProfileError(
+            "there is no profile {name}{hint}; shipped are {known}, and a file of your own ends in"
+            " .toml",
+            name=repr(name),
+            hint=_nearest(name, texts),
+            known=tuple(texts),
+        )
+    return _parsed(texts[name], _place(name), Path(name) if name.endswith(".toml") else None)
 
 
 @cache
@@ -153,13 +186,19 @@ def _own(path: Path) -> _Document:
 def _read(source: Traversable, path: Path | None) -> _Document:
     where = _place(str(path or Path(source.name).stem))
     try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
+        text = source.read_bytes()
     except OSError as error:
         raise ProfileError(
             "{where}: cannot be read: {detail}; name one that is there",
             where=where,
             detail=error.strerror or str(error),
         ) from error
+    return _parsed(text, where, path)
+
+
+def _parsed(text: bytes, where: Phrase, path: Path | None) -> _Document:
+    try:
+        content = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(
             "{where}: is not TOML in UTF-8: {words}; correct it there",
@@ -169,7 +208,7 @@ def _read(source: Traversable, path: Path | None) -> _Document:
     own = {f.name for f in fields(_Head)}
     head: _Head = _checked(_Head, {k: v for k, v in content.items() if k in own}, where, "key")
     subjects = {k: v for k, v in content.items() if k not in own}
-    return _Document(head, dict(_tables(subjects, where)), path)
+    return _Document(head, dict(_tables(subjects, where)), path, text)
 
 
 def _tables(subjects: Table, where: Phrase) -> Iterator[tuple[str, Table]]:
@@ -204,9 +243,9 @@ def _subjects() -> tuple[str, ...]:
 # ---- extending -------------------------------------------------------------------------------
 
 
-def _build(document: _Document) -> Profile:
+def _build(document: _Document, find: _Find) -> Profile:
     """The profile of *document*, on top of all that it extends."""
-    chain = tuple(_chain(document))
+    chain = tuple(_chain(document, find))
     effective: dict[str, tuple[Table, _Document]] = {}
     for each in reversed(chain):
         for rule, table in each.tables.items():
@@ -226,7 +265,7 @@ def _build(document: _Document) -> Profile:
     )
 
 
-def _chain(document: _Document) -> Iterator[_Document]:
+def _chain(document: _Document, find: _Find) -> Iterator[_Document]:
     """*document* and what it extends, nearest first; a loop is refused."""
     seen: list[str] = []
     while True:
@@ -242,19 +281,19 @@ def _chain(document: _Document) -> Iterator[_Document]:
         base = document.head.extends
         if not base:
             return
-        document = _base(document, base)
+        document = _base(document, base, find)
 
 
-def _base(document: _Document, base: str) -> _Document:
+def _base(document: _Document, base: str, find: _Find) -> _Document:
     if base.endswith(".toml"):
         if document.path is None:
             raise ProfileError(
                 "{where}: extends: a shipped profile extends one; name one without .toml",
                 where=_place(document.name),
             )
-        return _own(document.path.parent / base)
+        return find(str(document.path.parent / base))
     try:
-        return _packaged(base)
+        return find(base)
     except ProfileError as error:
         raise ProfileError(
             "{where}: extends: {error}", where=_place(document.name), error=error

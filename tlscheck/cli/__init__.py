@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "diff",
     "history": "history",
     "verify": "verify",
+    "bundle": "bundle",
     "demo": "demo",
     "rules": "rules",
     "explain": "rules",

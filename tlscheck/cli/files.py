@@ -11,6 +11,20 @@ from pathlib import Path
 from tlscheck.errors import OutputError
 
 
+def create(data: bytes, path: str) -> None:
+    """Write *data*, a secret, to the new file *path*, that nobody else may read. OutputError."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise OutputError(
+            "{file}: cannot be written ({detail}); give another file with -o",
+            file=path,
+            detail=error.strerror,
+        ) from None
+
+
 def write(data: bytes, path: str | None) -> None:
     """Write *data* to *path*, to standard output where it is ``None`` or ``-``. OutputError.
 
@@ -77,13 +91,21 @@ def differ(*paths: str | None) -> None:
         known.add(target)
 
 
-def read(path: str) -> bytes:
-    """What is in *path*. OutputError."""
+def read(path: str, most: int | None = None) -> bytes:
+    """What is in *path*, at most *most* bytes. OutputError."""
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(-1 if most is None else most + 1)
     except OSError as error:
         raise OutputError(
             "{file}: cannot be read ({detail}); give a file that exists",
             file=path,
             detail=error.strerror,
         ) from None
+    if most is not None and len(data) > most:
+        raise OutputError(
+            "{file}: is larger than the {most} bytes that are read; give another file",
+            file=path,
+            most=most,
+        )
+    return data

@@ -9,7 +9,8 @@ import click
 
 from tlscheck.cli import options
 from tlscheck.cli.delivery import deliver, ordered
-from tlscheck.cli.files import differ, read
+from tlscheck.cli.files import differ
+from tlscheck.cli.saved import scan_in
 from tlscheck.cli.words import _
 
 
@@ -34,11 +35,14 @@ def judge(
     """Read, judge, render."""
     from tlscheck import config as configuration
     from tlscheck import judge as judging
-    from tlscheck import report
+    from tlscheck.bundle import contents
 
     differ(scan, config, fill, output)
     delivery = ordered(form, output, fill)
     head = configuration.load(Path(config)).sheet if config else None
-    seen = report.decode(read(scan), scan)
+    seen, bundle = scan_in(scan)
+    # By what is installed: a bundle's texts are its maker's, of which `bundle verify` speaks.
     made = judging.judge(seen, profile, checklists or None)
+    if bundle:
+        made = contents.cited(made, bundle.files)
     sys.exit(deliver(delivery, made, judging.exit_code(made, fail_on), head))

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tlscheck.cli import kept, options
+from tlscheck.cli import kept, options, saved
 from tlscheck.cli.delivery import deliver, ordered
-from tlscheck.cli.files import check, differ, read, write
+from tlscheck.cli.files import check, differ, read
 from tlscheck.cli.words import _
 from tlscheck.errors import ConfigError, TargetError
 
@@ -86,7 +86,20 @@ if TYPE_CHECKING:
         " pre-shared key can be guessed."
     ),
 )
-@click.option("--save", metavar="FILE", help=_("Keep what was seen in FILE, for tlscheck judge."))
+@click.option(
+    "--save",
+    metavar="FILE",
+    help=_(
+        "Keep what was seen in FILE, for tlscheck judge; in FILE.zip with the bytes that it rests"
+        " on, for tlscheck bundle."
+    ),
+)
+@click.option("--sign", metavar="KEY", help=_("Sign the bundle of --save with KEY."))
+@click.option(
+    "--timestamp",
+    metavar="URL",
+    help=_("Have the bundle of --save time-stamped by the authority at URL (RFC 3161)."),
+)
 @click.option(
     "--history", metavar="FILE", help=_("Keep the scan in FILE too, and say what changed.")
 )
@@ -117,6 +130,8 @@ def scan(
     thorough: bool,
     aggressive: bool,
     save: str | None,
+    sign: str | None,
+    timestamp: str | None,
     history: str | None,
     profile: str | None,
     checklists: tuple[str, ...],
@@ -128,20 +143,18 @@ def scan(
     """Look, judge, render."""
     from tlscheck import checklist as catalogs
     from tlscheck import config as configuration
-    from tlscheck import domains, pipeline, report, waivers
+    from tlscheck import domains, pipeline, waivers
     from tlscheck import judge as judging
     from tlscheck import profile as profiles
     from tlscheck import targets as parsing
-    from tlscheck.probes import live
 
     settings = configuration.load(Path(config)) if config else configuration.Settings()
+    saving = saved.saving(save, sign, timestamp)
     asked = tuple(pipeline.Asked(parsing.parse(text)) for text in targets) or tuple(
         pipeline.Asked(parsing.parse(entry.target), entry.label) for entry in settings.targets
     )
     if not asked:
         raise TargetError("no target; give one or more, such as clinic.example.jp")
-    if (client_cert is None) != (client_key is None):
-        raise ConfigError("--client-cert and --client-key belong together; give both")
     name = profile or settings.profile
     lists = checklists or settings.checklists
     if configuration.ALL in lists:
@@ -159,15 +172,7 @@ def scan(
         family=family or 0,
         sni=_server_name(sni) if sni else None,
         resolve=dict(override(text) for text in resolve),
-        identity=(
-            live.identity(read(client_cert), read(client_key))
-            if client_cert and client_key
-            else None
-        ),
-        identity_files=(
-            (Path(client_cert), Path(client_key)) if client_cert and client_key else None
-        ),
-        ca_file=authorities(ca_file) if ca_file else None,
+        **manner(client_cert, client_key, ca_file),
         cross_check=cross_check,
         connect_seconds=settings.budgets.connect,
         target_seconds=settings.budgets.target,
@@ -176,7 +181,7 @@ def scan(
         domains=domains.Order(
             network=settings.network,
             declared=domains.declared(settings, config or ""),
-            before=report.decode(read(baseline), baseline) if baseline else None,
+            before=saved.scan_in(baseline)[0] if baseline else None,
             family=family or 0,
             contacts=keep_contacts,
             refresh=refresh,
@@ -191,6 +196,7 @@ def scan(
             {"thorough": thorough, "aggressive": aggressive},
         ),
         waivers=settings.waiver,
+        keep_raw=saving.most_raw,
     )
     waivers.check(settings.waiver, config or "")
     if mail and "dns" not in order.subjects:
@@ -198,7 +204,7 @@ def scan(
     profiles.load(name)
     check(save)
     check(output)
-    differ(config, baseline, client_cert, client_key, ca_file, fill, save, output, history)
+    differ(config, baseline, client_cert, client_key, ca_file, fill, save, sign, output, history)
     delivery = ordered(form, output, fill)
     if plan:
         for line in asyncio.run(_plan(order)):
@@ -211,9 +217,7 @@ def scan(
     threading.Thread(target=import_module, args=(f"tlscheck.render.{form}",), daemon=True).start()
     with live_line() as tell:
         seen = asyncio.run(pipeline.look(order, tell))
-    made = judging.judge(seen)
-    if save:
-        write(report.encode(made), save)
+    made = saving.save(judging.judge(seen))
     code = deliver(delivery, made, judging.exit_code(made, fail_on), settings.sheet)
     kept.keep(history, made)
     sys.exit(code)
@@ -236,6 +240,19 @@ def _subjects(only: str | None, *, with_addresses: bool) -> tuple[str, ...]:
                 "--only {only}: no such subject; take some of {known}", only=subject, known=known
             )
     return asked
+
+
+def manner(client_cert: str | None, client_key: str | None, ca_file: str | None) -> dict[str, Any]:
+    """The client certificate to show and the CAs to trust, as an order has them. ConfigError."""
+    from tlscheck.probes import live
+
+    if (client_cert is None) != (client_key is None):
+        raise ConfigError("--client-cert and --client-key belong together; give both")
+    found: dict[str, Any] = {"ca_file": authorities(ca_file) if ca_file else None}
+    if client_cert and client_key:
+        found["identity"] = live.identity(read(client_cert), read(client_key))
+        found["identity_files"] = (Path(client_cert), Path(client_key))
+    return found
 
 
 def authorities(path: str) -> bytes:

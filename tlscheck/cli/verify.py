@@ -13,6 +13,7 @@ import click
 
 from tlscheck.cli import options
 from tlscheck.cli.files import check, differ, read, write
+from tlscheck.cli.saved import scan_in
 from tlscheck.cli.scan import authorities, exposed, live_line, override
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import TargetError
@@ -67,7 +68,6 @@ def verify(
 ) -> None:
     """Read, look or open, compare, show."""
     from tlscheck import config as configuration
-    from tlscheck import report
     from tlscheck import verify as verifying
     from tlscheck.verify.show import FORMATS
     from tlscheck.verify.show import text as in_lines
@@ -78,7 +78,7 @@ def verify(
     said = verifying.read(claims, read(claims))
     subjects = verifying.subjects(said.claims)
     if saved := _saved(targets):
-        seen = report.decode(read(saved), saved)
+        seen, _bundle = scan_in(saved)
     else:
         settings = configuration.load(Path(config)) if config else configuration.Settings()
         order = _order(targets, settings, config or "", subjects, resolve, ca_file, ports, rate)

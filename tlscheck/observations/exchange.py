@@ -88,6 +88,11 @@ class Exchange:
     def _client(self) -> tuple[list[ClientHello | Ssl2Hello], list[tuple[int, bytes]]]:
         return parse_client(self.sent)
 
+    @property
+    def hellos(self) -> list[ClientHello | Ssl2Hello]:
+        """What was sent as hellos, in order."""
+        return self._client[0]
+
     @cached_property
     def hello(self) -> ClientHello:
         """The (first) hello; an empty one for SSL 2.0."""

@@ -384,6 +384,7 @@ def from_jprs(
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ICANN_KEPT = (
     "domain name",
+    "domain",
     "registrar",
     "registrar iana id",
     "creation date",
@@ -419,7 +420,7 @@ def from_whois(
     values: dict[str, list[str]] = {}
     for entry in entries:
         values.setdefault(entry.name, []).append(entry.value)
-    names = [*values.get("domain name", ()), *_domain_lines(text)]
+    names = [*values.get("domain name", ()), *values.get("domain", ())]
     if not names and whois.knows_none(text):
         return Record(domain, server, asked, Layout.ICANN, State.REFUSED, text=_no_match(text))
     if domain not in map(_ascii, names):
@@ -454,10 +455,6 @@ _ENDS = (
     "paid-till",
     "registrar registration expiration date",
 )
-
-
-def _domain_lines(text: str) -> list[str]:
-    return [e.value for e in whois.pairs(text) if e.name == "domain"]
 
 
 def _no_match(text: str) -> str:

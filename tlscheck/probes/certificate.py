@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -58,13 +58,14 @@ async def probe(
     client_identity: live.Identity | None = None,
     preamble: live.Preamble | None = None,
     at: datetime | None = None,
+    heard: Callable[[Sequence[Presented]], None] = lambda shown: None,
 ) -> CertificateObservation | Missed:
     """What *place* shows of its certificates.
 
     *seen* are the chains that others saw (hellos with and without SNI, the HTTP probe's live
     handshake); *key_types* what the server's keys are known to be, see `key_types`. Where one of
     these, or any chain at all, was not seen yet, one handshake is made. With *revocation* the CAs
-    are asked.
+    are asked. *heard* is called with every chain that the observation is made of.
     """
     at = at or now()
     named = place.sni is not None
@@ -86,6 +87,7 @@ async def probe(
     shown, left_out = every[:MOST_CHAINS], every[MOST_CHAINS:]
     if not _of(shown, named):
         return Missed("certificate", Reason.HANDSHAKE, "no certificate was sent")
+    heard(shown)
     host = place.sni or place.host
     checks = _Checks(net, host, place.address, at, ca_file=ca_file, ask=revocation)
     return CertificateObservation(

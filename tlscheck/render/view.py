@@ -95,6 +95,8 @@ class FindingView:
     items: tuple[str, ...]
     to_declare: bool
     """Whether no look but a paper alone can tell."""
+    refs: tuple[str, ...]
+    """The files of the bundle that it rests on; empty without a bundle."""
     waived: tuple[Borne, ...]
     """Who answers for the failure and until when, or did."""
 
@@ -266,6 +268,7 @@ def _finding(
         items=tuple(dict.fromkeys(visible(i) for finding in several for i in finding.items)),
         to_declare=_to_declare(first),
         waived=waived.get(covered(first), ()),
+        refs=tuple(dict.fromkeys(visible(ref) for finding in several for ref in finding.refs)),
     )
 
 

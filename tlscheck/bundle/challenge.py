@@ -1,0 +1,155 @@
+"""Two looks at the same endpoints: what the second confirms, what it contradicts, what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tlscheck.model import Finding, Look, State, Verdict
+from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.tls import TlsObservation
+from tlscheck.report import Report
+from tlscheck.text import STATES, VERDICTS, Phrase
+from tlscheck.wire.registry import Version
+
+
+class Mark(StrEnum):
+    """How the second look compares with the first."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    OPEN = "open"
+    """The first look settled it, this one did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing compared, at one target."""
+
+    mark: Mark
+    target: str
+    words: Phrase
+
+
+def compare(before: Report, after: Report) -> tuple[Line, ...]:
+    """*after* held against *before*, for the targets of both. What was not settled before is left
+    out: it claims nothing.
+    """
+    then = {look.target.target: look for look in before.scan.looks if look.target.target}
+    both = [(then[p], now) for now in after.scan.looks if (p := now.target.target) in then]
+    lines = [line for old, now in both for line in _look(old, now)]
+    return (*lines, *_findings(before, after, {o.target.id: n.target.id for o, n in both}))
+
+
+def _look(then: Look, now: Look) -> Iterator[Line]:
+    old, new = then.seen.get("tls"), now.seen.get("tls")
+    if isinstance(old, TlsObservation):
+        facts = dict(_facts(old))
+        yield from _states(now.target.id, facts, new if isinstance(new, TlsObservation) else None)
+    shown, shows = then.seen.get("certificate"), now.seen.get("certificate")
+    if isinstance(shown, CertificateObservation):
+        found = shows if isinstance(shows, CertificateObservation) else None
+        yield _leaves(now.target.id, shown, found)
+
+
+Fact = tuple[str, str, str]
+"""A version, a dimension of it (or none) and a name in that (or none)."""
+_DIMENSIONS = ("suites", "groups", "schemes")
+
+
+def _facts(seen: TlsObservation) -> Iterator[tuple[Fact, State]]:
+    """What was settled."""
+    for version, state in seen.versions.items():
+        if state is not State.UNKNOWN:
+            yield (version, "", ""), state
+    for dimension in _DIMENSIONS:
+        accepted: Mapping[Version, tuple[str, ...]] = getattr(seen, dimension)
+        for version, names in accepted.items():
+            yield from (((version, dimension, name), State.ACCEPTED) for name in names)
+        for version, several in seen.refused.items():
+            refused = getattr(several, dimension)
+            yield from (((version, dimension, name), State.REFUSED) for name in refused)
+
+
+def _states(target: str, facts: Mapping[Fact, State], new: TlsObservation | None) -> Iterator[Line]:
+    """One line for each version and dimension that agree, and one for each name that does not."""
+    agreed: dict[str, int] = {}
+    for (version, dimension, name), was in facts.items():
+        what = " ".join(filter(None, (version, dimension, name)))
+        now = _now(new, version, dimension, name)
+        if now is was:
+            kind = f"{version} {dimension}" if dimension else "versions"
+            agreed[kind] = agreed.get(kind, 0) + 1
+        else:
+            mark = Mark.OPEN if now is State.UNKNOWN else Mark.DIFFERS
+            words = _turned(what, STATES[was], STATES[now])
+            yield Line(mark, target, words)
+    for kind, count in agreed.items():
+        yield Line(Mark.AGREES, target, Phrase("{what}: {n} agree", what=kind, n=count))
+
+
+def _now(new: TlsObservation | None, version: str, dimension: str, name: str) -> State:
+    if new is None:
+        return State.UNKNOWN
+    state = new.versions.get(Version(version), State.UNKNOWN)
+    # Of a version that is refused nothing more is asked: what it took is refused with it.
+    if not dimension or state is State.REFUSED:
+        return state
+    return new.settled(Version(version), dimension, name)
+
+
+def _leaves(
+    target: str, shown: CertificateObservation, shows: CertificateObservation | None
+) -> Line:
+    then = {chain.leaf.sha256 for chain in shown.asked() if chain.certificates}
+    now = {chain.leaf.sha256 for chain in shows.asked() if chain.certificates} if shows else set()
+    if then == now:
+        return Line(Mark.AGREES, target, Phrase("the same {n} certificates are shown", n=len(then)))
+    if now < then and (shows is None or shows.unseen or shows.maybe_more):
+        words = Phrase("{n} of {all} certificates were seen again", n=len(now), all=len(then))
+        return Line(Mark.OPEN, target, words)
+    words = Phrase(
+        "other certificates: {was} then, {now} now", was=tuple(sorted(then)), now=tuple(sorted(now))
+    )
+    return Line(Mark.DIFFERS, target, words)
+
+
+def _turned(what: str, was: str, now: str) -> Phrase:
+    return Phrase(
+        "{what}: {was} then, {now} now",
+        what=what,
+        was=Phrase("{detail}", detail=was),
+        now=Phrase("{detail}", detail=now),
+    )
+
+
+# ---- findings --------------------------------------------------------------------------------
+
+_SETTLED = (Verdict.PASS, Verdict.FAIL)
+
+
+def _findings(before: Report, after: Report, names: Mapping[str, str]) -> Iterator[Line]:
+    """What the rules made of it: a verdict that was reached, and is another one now. *names* are
+    those of the targets then and now.
+    """
+    now = {_key(finding, finding.target): finding.verdict for finding in after.findings}
+    looked = set(after.scan.subjects)
+    agreed: dict[str, int] = {}
+    for finding in before.findings:
+        about = finding.rule.partition(".")[0]
+        if finding.target not in names or about not in looked or finding.verdict not in _SETTLED:
+            continue
+        verdict = now.get(_key(finding, names[finding.target]), Verdict.UNKNOWN)
+        if verdict is finding.verdict:
+            agreed[finding.target] = agreed.get(finding.target, 0) + 1
+            continue
+        mark = Mark.DIFFERS if verdict in _SETTLED else Mark.OPEN
+        words = _turned(finding.rule, VERDICTS[finding.verdict], VERDICTS[verdict])
+        yield Line(mark, finding.target, words)
+    for target, count in agreed.items():
+        yield Line(Mark.AGREES, target, Phrase("{n} findings agree", n=count))
+
+
+def _key(finding: Finding, target: str) -> tuple[str, str, tuple[str, ...]]:
+    return finding.rule, target, finding.profiles
