@@ -27,6 +27,7 @@ table inet filter {
   udp dport 161 accept
   tcp dport 8080 reject with icmp type admin-prohibited
   tcp dport 3306 reject with tcp reset
+  tcp dport 9700-9739 reject with icmp type admin-prohibited
   udp dport 123 reject
  }
 }

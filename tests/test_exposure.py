@@ -74,9 +74,19 @@ def test_how_the_rest_keeps_silent(hosts: Inside) -> None:
     assert states[8080] == "rejected"
     assert ports["counts"]["tcp"]["closed"] == 1
     assert ports["counts"]["tcp"]["dropped"] > 150
+    assert ports["refusing_seldom"] is False
     assert {p["number"]: p["service"] for p in ports["ports"] if p["state"] == "open"} == {
         22: "ssh", 80: "http", 443: "tls", 6379: "redis", 161: "snmp",
     }  # fmt: skip
+
+
+def test_a_filter_that_rejects_now_and_then_is_no_silent_one(hosts: Inside) -> None:
+    seen = scan(hosts, "--ports", "9700-9739")
+    (ports,) = (t["seen"]["ports"] for t in seen["targets"])
+    assert ports["counts"]["tcp"]["dropped"] > 30  # the kernel sends few such messages a second
+    assert ports["refusing_seldom"] is True
+    (finding,) = {f["verdict"] for f in seen["findings"] if f["rule"] == "ports.filtered"}
+    assert finding == "unknown"
 
 
 def test_without_a_declaration_there_is_an_inventory_and_no_guess(hosts: Inside) -> None:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from tlscheck import config, suffixes, targets
 from tlscheck.errors import ConfigError, TargetError
-from tlscheck.model import Look, Missed, Observation, Place, Reason, Scope, Target
+from tlscheck.model import Look, Missed, Observation, Place, Reason, Scope, State, Target
 from tlscheck.net import Net, is_public
 from tlscheck.observations.http import HttpObservation
-from tlscheck.observations.ports import PortsObservation
+from tlscheck.observations.ike import IkeObservation
+from tlscheck.observations.ports import Port, PortsObservation
 from tlscheck.observations.vpn import Declared, VpnObservation
 from tlscheck.probes import ike, ports, vpn
 from tlscheck.targets import SERVICES
@@ -138,6 +139,12 @@ def with_services(looks: Iterable[Look], order: Order) -> list[Look]:
     return whole
 
 
+def may_ask(net: Net, address: str, places: Iterable[Place], order: Order) -> bool:
+    """Whether *address* is the internet's, or one that the operator wrote down."""
+    typed = {place.host for place in places} | set(net.overrides.values())
+    return is_public(address) or order.private or address in typed
+
+
 async def look(
     net: Net,
     places: Iterable[Place],
@@ -183,10 +190,11 @@ class _Address:
         """All *subjects*, one after the other: none is to disturb another."""
         labels = dict.fromkeys(p.host for p in self.places if p.host != self.address)
         target = Target(self.address, Scope.ADDRESS, label=", ".join(labels))
-        typed = any(place.host == self.address for place in self.places)
-        if not (is_public(self.address) or self.order.private or typed):
-            detail = "a private address that a name leads to; name the address itself as a target"
-            return Look(target, {}, tuple(Missed(s, Reason.FILTERED, detail) for s in subjects))
+        if not may_ask(self.net, self.address, self.places, self.order):
+            detail = (
+                "no public address, and a name leads to it; name the address itself as a target"
+            )
+            return Look(target, {}, tuple(Missed(s, Reason.NOT_ASKED, detail) for s in subjects))
         seen: dict[str, Observation] = {}
         missed = []
         for subject in subjects:
@@ -202,7 +210,7 @@ class _Address:
                 seen[subject] = it
         self.tell(self.address, "", 0)
         spent = self.found.packets if self.found else 0
-        return Look(target, seen, tuple(missed), spent)
+        return Look(target, _joined(seen), tuple(missed), spent)
 
     async def _one(self, subject: str) -> Observation | Missed:
         match subject:
@@ -221,8 +229,18 @@ class _Address:
             lambda about, packets: self.tell(self.address, about, packets),
         )
         if isinstance(found, PortsObservation):
+            found = replace(found, ports=tuple(map(self._told, found.ports)))
             self.found = found = replace(found, shared=_shared(self.endpoints))
         return found
+
+    def _told(self, port: Port) -> Port:
+        """*port* with what a look at an endpoint there has found it to be."""
+        if port.service or port.transport != ports.TCP:
+            return port
+        spoken = [e.target.target for e in self.endpoints if e.seen and e.target.target]
+        return next(
+            (replace(port, service=p.service) for p in spoken if p.port == port.number), port
+        )
 
     async def _vpn(self) -> VpnObservation | Missed:
         """Of the open ports those that speak TLS or nothing known, and the usual ones."""
@@ -289,6 +307,22 @@ class _Address:
     def _own(self) -> set[int]:
         """The TCP ports of the targets themselves."""
         return {place.port for place in self.places if place.service not in ports.OVER_UDP}
+
+
+def _joined(seen: dict[str, Observation]) -> dict[str, Observation]:
+    """*seen*, with the ports open at which a VPN or IKE answered, silent to all else."""
+    found, gateway, vpns = (
+        seen.get(subject) for subject in (ports.SUBJECT, ike.SUBJECT, vpn.SUBJECT)
+    )
+    if not isinstance(found, PortsObservation):
+        return seen
+    answered: dict[tuple[int, str], str] = {}
+    if isinstance(gateway, IkeObservation):
+        answered.update({(p.port, ports.UDP): "isakmp" for p in gateway.ports if p.answered})
+    if isinstance(vpns, VpnObservation):
+        spoken = (port for port in vpns.ports if port.openvpn is State.ACCEPTED)
+        answered.update({(p.number, p.transport): "openvpn" for p in spoken})
+    return {**seen, ports.SUBJECT: found.with_open(answered)}
 
 
 def _shared(endpoints: Iterable[Look]) -> str:

@@ -552,12 +552,20 @@ class Cost:
 async def addresses(order: Order) -> dict[str, tuple[str, ...]]:
     """What is looked at by address, at each; nothing but the resolver is asked."""
     net = Net(family=order.family, overrides=order.resolve)
-    wanted: dict[str, set[str]] = {}
+    from tlscheck import exposure
+
+    manner = order.exposure or exposure.Order()
+    wanted: dict[str, list[Place]] = {}
     for asked in order.targets:
         found = await _resolve(net, asked.spec, order)
         for each in found if isinstance(found, tuple) else ():
-            wanted.setdefault(each.address, {*order.subjects}).add(each.service)
-    return {a: tuple(s for s in ADDRESS_SUBJECTS if s in own) for a, own in wanted.items()}
+            wanted.setdefault(each.address, []).append(each)
+    subjects = {
+        address: {*order.subjects, *(place.service for place in places)}
+        for address, places in wanted.items()
+        if exposure.may_ask(net, address, places, manner)
+    }
+    return {a: tuple(s for s in ADDRESS_SUBJECTS if s in own) for a, own in subjects.items()}
 
 
 _USUAL, _MOST, _CROSS = 45, 400, 570
@@ -571,7 +579,7 @@ async def plan(order: Order) -> list[Cost]:
     net = Net(family=order.family, overrides=order.resolve)
     costs = []
     for asked in order.targets:
-        if asked.spec.service == GATEWAY:
+        if asked.spec.service in (GATEWAY, "turn", "dtls"):
             continue
         found = await _resolve(net, asked.spec, order)
         if isinstance(found, NetError):

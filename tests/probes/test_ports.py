@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers import free_port
 from tlscheck.model import Missed, Reason
-from tlscheck.observations.ports import PortsObservation, PortState, ranges
+from tlscheck.observations.ports import Port, PortsObservation, PortState, ranges
 from tlscheck.probes import ports
 from tlscheck.probes.ports import Manner
 from tlscheck.wire import service
@@ -104,6 +104,44 @@ def test_what_speaks_first_is_recognised(answer: bytes, name: str) -> None:
         (port,) = look(one).open()
     assert port.service == name
     assert port.said.isprintable()
+
+
+@contextlib.contextmanager
+def asked_for_tls(answer: bytes) -> Iterator[int]:
+    """A port that is silent to all but PostgreSQL's SSLRequest."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        import threading
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    peer, _ = server.accept()
+                    with peer:
+                        peer.settimeout(2)
+                        if peer.recv(4096) == service.POSTGRES:
+                            peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize("answer", [b"S", b"N"])
+def test_a_database_that_knows_one_first_question_is_recognised(answer: bytes) -> None:
+    with asked_for_tls(answer) as one:
+        (port,) = look(one).open()
+    assert port.service == "postgresql"
+
+
+def test_http_makes_no_database_of_a_page() -> None:
+    assert not ports.is_of_http(Port(6379, "tcp", OPEN, "redis", "data"))
+    assert not ports.is_of_http(Port(445, "tcp", OPEN, "microsoft-ds", "internal"))
+    assert ports.is_of_http(Port(9200, "tcp", OPEN, "elasticsearch", "data"))
+    assert ports.is_of_http(Port(2375, "tcp", OPEN, "docker", "containers"))
 
 
 def test_where_nothing_answers_nothing_is_dropped() -> None:

@@ -63,6 +63,7 @@ def without(dimension: Dimension, *names: str) -> dict[str, Any]:
 
 V1 = {"versions": {IkeVersion.V1: A, IkeVersion.V2: A}}
 SOUND = replace(PHASE1, encryption="AES-CBC-256", hash="SHA2-256", group="256-bit random ECP group")
+NOTHING: dict[str, Any] = {d.value: dict.fromkeys(ASKED[d], U) for d in Dimension}
 MAIN_NO = Opening(AT, 500, Mode.MAIN, Ending.REFUSED)
 CHANGES: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     *[(having(D.GROUPS, name), {"groups": ["accepted"]}) for name in ASKED[D.GROUPS][:7]],
@@ -85,8 +86,8 @@ CHANGES: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
      {"groups": ["unsettled?"], "strong-group": ["unsettled?"]}),
     ({"groups": {}}, {"groups": ["unsettled?"], "strong-group": ["unsettled?"]}),
     (V1 | {"phase1": (PHASE1,)}, {
-        "versions": ["accepted"], "groups": ["accepted"], "encryption": ["accepted"],
-        "integrity": ["accepted"],
+        "versions": ["accepted"], "groups": ["accepted", "ikev1?"],
+        "encryption": ["accepted", "ikev1?"], "integrity": ["accepted", "ikev1?"],
     }),
     (V1 | {"phase1": (SOUND,)}, {
         "versions": ["accepted"], "groups": ["ikev1?"], "encryption": ["ikev1?"],
@@ -104,6 +105,17 @@ CHANGES: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({"versions": {IkeVersion.V1: U, IkeVersion.V2: A}, "aggressive": U, "aggressive_asked": False},
      {"versions": ["engine?"], "aggressive-mode": ["not-asked?"]}),
     ({"versions": {IkeVersion.V1: U, IkeVersion.V2: A}, "openings": ()}, {"versions": ["silent?"]}),
+    # A gateway that grants nothing to us may grant anything to others.
+    (NOTHING | {"versions": {IkeVersion.V1: U, IkeVersion.V2: R}}, {
+        "versions": ["engine?"], "groups": ["nothing-granted?"],
+        "encryption": ["nothing-granted?"], "integrity": ["nothing-granted?"],
+        "strong-group": ["unsettled?"],
+    }),
+    (NOTHING | {"versions": {IkeVersion.V1: R, IkeVersion.V2: R}}, {
+        "versions": ["nothing-granted?"], "groups": ["nothing-granted?"],
+        "encryption": ["nothing-granted?"], "integrity": ["nothing-granted?"],
+        "strong-group": ["unsettled?"], "aggressive-mode": ["nothing-granted?"],
+    }),
 ]  # fmt: skip
 
 

@@ -67,9 +67,26 @@ UDP = Port(161, "udp", OPEN, "snmp", "network", "snmp")
         (seen(REDIS, shared="Cloudflare"), {rule: {"-shared"} for rule in MINE}),
         (seen(counts={"tcp": {OPEN: 1, CLOSED: 190}}), {"filtered": {"no-filter?"}}),
         (seen(counts={"tcp": {OPEN: 1, CLOSED: 1, REJECTED: 190}}), {"filtered": {"rejected?"}}),
+        (seen(counts={"tcp": {OPEN: 1, DROPPED: 185, REJECTED: 4}}, refusing_seldom=True),
+         {"filtered": {"seldom?"}}),
+        # Nobody knows what answers at a declared port: it may be a database.
+        (seen(Port(9999, "tcp", OPEN), declared={"tcp": (443, 9999)}),
+         {"exposed-services": {"unrecognised?"}}),
+        (seen(Port(9999, "tcp", OPEN)), {
+            "undeclared": {"undeclared"}, "exposed-services": {"unrecognised?"},
+            "management": {"unrecognised?"},
+        }),
         (seen(Port(25, "tcp", OPEN, "smtp", "mail"), answering_for_all=True),
          {rule: {"answering-for-all?"} for rule in MINE}),
     ],
 )  # fmt: skip
 def test_one_thing_changed(look: PortsObservation, expected: dict[str, set[str]]) -> None:
     assert judged(look) == expected
+
+
+def test_what_answers_questions_of_its_own_is_open() -> None:
+    look = seen(counts={"tcp": {OPEN: 1, DROPPED: 9}}).with_open(
+        {(1194, "udp"): "openvpn", (443, "tcp"): "tls"}
+    )
+    assert [(p.number, p.service) for p in look.open("udp")] == [(1194, "openvpn")]
+    assert judged(look) == {"undeclared": {"undeclared"}}

@@ -67,6 +67,13 @@ def test_nothing_known_passes_nothing() -> None:
     }
 
 
+@pytest.mark.parametrize("error", [437, 486, 508])
+def test_only_the_demand_for_credentials_tells_the_realm(error: int) -> None:
+    full = Talk(TLS, A, (Allocation("udp", U, error),))
+    assert judged(turn_observation(talks=(full,)))["realm"] == ["untold?"]
+    assert "realm" not in judged(turn_observation(talks=(Talk(TLS, A, (WANTED,)),)))
+
+
 DTLS_SILENT = Talk(DTLS, detail="timeout")
 CLEAR = Talk(UDP, A, (WANTED,), realm="example.jp")
 CHANGES: list[tuple[dict[str, Any], dict[str, list[str]]]] = [

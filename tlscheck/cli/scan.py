@@ -350,7 +350,7 @@ def override(text: str) -> tuple[tuple[str, int], str]:
 
 async def _plan(order: Order) -> list[str]:
     """What would be asked, from which address, at which cost."""
-    from tlscheck import domains, pipeline
+    from tlscheck import datagrams, domains, pipeline
 
     lines: list[str] = []
     for domain in domains.of(asked.spec.host for asked in order.targets):
@@ -367,6 +367,13 @@ async def _plan(order: Order) -> list[str]:
                 target=cost.target, source=cost.source, usual=cost.usual, most=cost.most
             )
         )
+    lines.extend(
+        _(
+            "{target}: a few questions of STUN and TURN, and hellos of DTLS one after the other"
+        ).format(target=asked.id)
+        for asked in order.targets
+        if asked.spec.service in datagrams.RELAYS and "turn" in order.subjects
+    )
     if {"http", "ports"} <= set(order.subjects):
         from tlscheck.probes import management
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tlscheck.model import Observation
@@ -59,6 +59,9 @@ class PortsObservation(Observation):
     """What the operator says is meant to be there, by transport; ``None``: nothing is declared."""
     shut_out: bool = False
     """A port that had answered fell silent during the scan: what was asked since is unknown."""
+    refusing_seldom: bool = False
+    """Ports that were silent are rejected when they are asked more slowly: whatever rejects says so
+    only now and then, and of the silent ones nobody knows."""
     answering_for_all: bool = False
     """Ports that were picked at random answer too: something accepts whatever is asked."""
     shared: str = ""
@@ -75,6 +78,21 @@ class PortsObservation(Observation):
             for port in self.ports
             if port.state is PortState.OPEN and transport in (None, port.transport)
         )
+
+    def with_open(self, answered: Mapping[tuple[int, str], str]) -> PortsObservation:
+        """The same, with these ports open: by number and transport, the service that *answered* a
+        question of its own kind."""
+        known = {(port.number, port.transport) for port in self.open()}
+        told = tuple(
+            replace(p, service=p.service or answered.get((p.number, p.transport), ""))
+            for p in self.ports
+        )
+        fresh = tuple(
+            Port(number, transport, PortState.OPEN, service=service)
+            for (number, transport), service in answered.items()
+            if (number, transport) not in known
+        )
+        return replace(self, ports=told + fresh)
 
     def count(self, state: PortState, transport: str = "tcp") -> int:
         """How many ports ended in that state."""

@@ -101,6 +101,13 @@ class Talk:
     """A `Reason` where STUN was not answered."""
 
     @property
+    def tells_realm(self) -> bool:
+        """Whether an answer came that tells the realm if there is one: the demand for credentials
+        (RFC 8489, section 9.2.4), or a relay without any.
+        """
+        return any(a.state is State.ACCEPTED or a.error == _UNAUTHORIZED for a in self.allocations)
+
+    @property
     def turn(self) -> State:
         """Whether a TURN server is there; a STUN server alone does not refuse, it is silent."""
         if any(a.of_turn for a in self.allocations):

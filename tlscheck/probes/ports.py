@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from tlscheck.data import data_dir
 from tlscheck.model import Missed, Reason
@@ -41,6 +42,9 @@ CANARIES, MOST_LOST = 10, 1
 """How often a known port is asked in each batch, and how many answers of it may be lost."""
 SLOWER, SLOW = 5, 10.0
 """By how much less is asked where too many are lost, and how many a second at the most."""
+SLOWLY, PAUSE = 4, 1.1
+"""How many silent ports are asked once more where others are rejected, and seconds before each:
+hosts send about one ICMP message a second."""
 MOST_RECOGNISED = 64
 """How many open ports are asked what they are."""
 AT_ONCE = 8
@@ -99,8 +103,7 @@ async def probe(
 @cache
 def listed() -> Mapping[str, Mapping[int, Listed]]:
     """The ports of the list, by transport."""
-    file = data_dir("profiles") / "ports" / "ports.toml"
-    content = tomllib.loads(file.read_text(encoding="utf-8"))
+    content = _content()
     return {
         transport: {
             int(number): Listed(name, group)
@@ -109,6 +112,27 @@ def listed() -> Mapping[str, Mapping[int, Listed]]:
         }
         for transport in (TCP, UDP)
     }
+
+
+_HTTP = "http"
+
+
+def is_of_http(port: Port) -> bool:
+    """Whether HTTP is at home at that port of the list."""
+    groups, numbers = _homes_of_http()
+    return port.group in groups or port.number in numbers
+
+
+@cache
+def _homes_of_http() -> tuple[frozenset[str], frozenset[int]]:
+    content = _content()["http"]
+    return frozenset(content["groups"]), frozenset(content["ports"])
+
+
+@cache
+def _content() -> dict[str, Any]:
+    file = data_dir("profiles") / "ports" / "ports.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 @dataclass
@@ -148,6 +172,7 @@ class _Look:
             return Missed(SUBJECT, Reason.UNREACHABLE)
         if self.canary is None and not any(p.state is PortState.OPEN for p in over_udp):
             return Missed(SUBJECT, Reason.TIMEOUT, "nothing answered")
+        seldom = finished and await self._refuses_seldom()
         states = {number: self.states.get(number, PortState.UNKNOWN) for number in some}
         open_ones = sorted(n for n, state in states.items() if state is PortState.OPEN)
         for_all = len(set(open_ones).intersection(picked)) >= FOR_ALL
@@ -164,6 +189,7 @@ class _Look:
             },
             declared=self.declared,
             shut_out=not finished,
+            refusing_seldom=seldom,
             answering_for_all=for_all,
             packets=self.packets,
             seconds=round(loop.time() - began, 1),
@@ -218,6 +244,17 @@ class _Look:
         for number in numbers:  # a refusal may be the limit's too
             if self.states[number] is not PortState.OPEN:
                 self.states[number] = PortState.UNKNOWN
+        return False
+
+    async def _refuses_seldom(self) -> bool:
+        """Whether a silent port is rejected when there is time to say so."""
+        if PortState.REJECTED not in self.states.values():
+            return False
+        silent = [n for n, state in self.states.items() if state is PortState.DROPPED]
+        for number in random.SystemRandom().sample(silent, min(SLOWLY, len(silent))):
+            await asyncio.sleep(PAUSE)
+            if await self._asked(number) is PortState.REJECTED:
+                return True
         return False
 
     async def _canary_answers(self) -> bool:
@@ -299,7 +336,13 @@ class _Look:
             return replace(port, service="tls")
         if not service.recognised(answer):
             answer = await self._said(port.number, service.REQUEST, PATIENCE) or answer
-        return replace(port, service=service.recognised(answer), said=service.printable(answer))
+        name = service.recognised(answer)
+        if not name and service.is_postgres(
+            await self._said(port.number, service.POSTGRES, PATIENCE / 2)
+        ):
+            name = "postgresql"
+        group = port.group if name != _HTTP or is_of_http(port) else ""
+        return replace(port, service=name, said=service.printable(answer), group=group)
 
     async def _said(self, number: int, question: bytes, seconds: float) -> bytes:
         """The first of what is said to *question*; empty where nothing is."""

@@ -32,6 +32,8 @@ def versions(seen: IkeObservation) -> Problems:
         return
     if state is State.REFUSED:
         yield Note("refused", "the gateway says that it does not know IKEv1")
+        if seen.versions.get(IkeVersion.V2) is not State.ACCEPTED:
+            yield _nothing_granted()
     elif seen.engine(IkeVersion.V1):
         yield Open(
             "engine",
@@ -152,6 +154,9 @@ def aggressive_mode(seen: IkeObservation) -> Problems:
         yield _unseen(seen)
         return
     if seen.versions.get(IkeVersion.V1, State.UNKNOWN) is State.REFUSED:
+        if seen.versions.get(IkeVersion.V2) is not State.ACCEPTED:
+            yield _nothing_granted()
+            return
         raise NotApplicable("no-ikev1", "the gateway says that it does not know IKEv1")
     if seen.aggressive is State.ACCEPTED:
         yield Problem("accepted", "aggressive mode with a pre-shared key is answered")
@@ -191,6 +196,14 @@ def _unseen(seen: IkeObservation) -> Open:
     )
 
 
+def _nothing_granted() -> Open:
+    return Open(
+        "nothing-granted",
+        "the gateway granted us no version of IKE; what it grants to others must be declared",
+        cause=Reason.TO_DECLARE,
+    )
+
+
 def _ours() -> Note:
     return Note(
         "ours",
@@ -226,7 +239,8 @@ def _judged(seen: IkeObservation, wanted: Wanted) -> Iterator[Evidence]:
         if seen.throttled:
             yield Open(
                 "throttled",
-                "the gateway stopped answering while it was asked; not settled: {names}",
+                "the gateway stopped answering while it was asked, or asks for cookies without"
+                " end; not settled: {names}",
                 names=tuple(left),
             )
         else:
@@ -248,12 +262,14 @@ def _of_ikev1(
         if name in forbidden:
             yield Problem("accepted", "{version} accepts {name}", version=IkeVersion.V1, name=name)
     state = seen.versions.get(IkeVersion.V1, State.UNKNOWN)
-    if state is State.ACCEPTED and not set(chosen) & set(forbidden):
+    if state is State.ACCEPTED:
         yield Open(
             "ikev1",
             "IKEv1 is accepted, and of it only what was chosen is known: {transforms}",
             transforms=tuple(map(_words, seen.phase1)) or ("-",),
         )
+    elif seen.versions.get(IkeVersion.V2) is not State.ACCEPTED:
+        yield _nothing_granted()
     elif state is State.UNKNOWN:
         yield Note("ikev1-unknown", "of IKEv1 nothing is known here")
 

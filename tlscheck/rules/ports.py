@@ -27,7 +27,7 @@ def _unseen(seen: PortsObservation) -> Iterator[Evidence]:
     if seen.shut_out:
         yield Open(
             "shut-out",
-            "{address} answered and then fell silent: {count} ports are not known",
+            "{address} answered and then no longer did: {count} ports are not known",
             address=seen.address,
             count=unknown,
         )
@@ -44,6 +44,14 @@ def _unseen(seen: PortsObservation) -> Iterator[Evidence]:
             "{address} accepts connections to ports picked at random: what is behind them is not"
             " known",
             address=seen.address,
+        )
+
+
+def _unrecognised(ports: Iterable[Port]) -> Iterator[Evidence]:
+    """Open ports of which nobody knows what answers."""
+    if unknown := [f"{p.number}/{p.transport}" for p in ports if not (p.service or p.group)]:
+        yield Open(
+            "unrecognised", "what answers at {ports} was not recognised", ports=tuple(unknown)
         )
 
 
@@ -112,6 +120,7 @@ def exposed_services(seen: PortsObservation, want: Exposed) -> Problems:
                 address=seen.address,
                 port=_named(port),
             )
+    yield from _unrecognised(_meant(seen, seen.open()))
     yield from _unseen(seen)
 
 
@@ -152,6 +161,7 @@ def management(seen: PortsObservation, want: Exposed) -> Problems:
                 address=seen.address,
                 port=_named(port),
             )
+    yield from _unrecognised(p for p in _meant(seen, seen.open()) if not _is_declared(seen, p))
     yield from _unseen(seen)
 
 
@@ -183,6 +193,15 @@ def filtered(seen: PortsObservation, want: Silence) -> Problems:
     by = sorted({port.refused_by for port in seen.ports if port.refused_by} - {seen.address})
     if not total:
         yield Open("none", "{address}: no port that is not open was seen", address=seen.address)
+    elif seen.refusing_seldom:
+        yield Open(
+            "seldom",
+            "{address}: a filter shows itself by rejecting, and does so only now and then, so that"
+            " the silent may be rejected too: of {total} ports that are not open, {dropped} were"
+            " silent, {closed} refused by the host and {rejected} rejected",
+            cause=Reason.TO_DECLARE,
+            **values,
+        )
     elif 100 * counts[PortState.DROPPED] >= want.percent * total:
         yield Note(
             "dropped",

@@ -148,7 +148,7 @@ def private_addresses(seen: TurnObservation) -> Problems:
     """
     talks = _talks(seen)
     if is_private(seen.address):
-        raise NotApplicable("inside", "the server was asked at a private address itself")
+        raise NotApplicable("inside", "the server was asked at an address that is not public")
     told = False
     for talk in talks:
         transport = _name(talk.transport)
@@ -157,14 +157,14 @@ def private_addresses(seen: TurnObservation) -> Problems:
         for address in filter(is_private, relays):
             yield Problem(
                 "relay",
-                "{transport}: the relay has the private address {address}",
+                "{transport}: the relay has the address {address}, which is not public",
                 transport=transport,
                 address=address,
             )
         for address in filter(is_private, talk.addresses):
             yield Problem(
                 "own",
-                "{transport}: the server calls the private address {address} its own",
+                "{transport}: the server calls {address} its own, which is not public",
                 transport=transport,
                 address=address,
             )
@@ -214,6 +214,8 @@ def realm(seen: TurnObservation, want: Realms) -> Problems:
     yield from _nobody(talks)
     if all(talk.turn is not State.ACCEPTED for talk in talks):
         yield Open("untold", "no request for a relay was answered, which would tell the realm")
+    elif not any(talk.realm or talk.tells_realm for talk in talks):
+        yield Open("untold", "no request for a relay was answered in the way that tells the realm")
 
 
 @dataclass(frozen=True, slots=True)

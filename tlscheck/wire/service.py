@@ -6,6 +6,8 @@ import re
 
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 """What is asked of a server that does not speak first and knows no TLS."""
+POSTGRES = bytes.fromhex("0000000804d2162f")
+"""PostgreSQL's SSLRequest (its protocol, section 55.2.10), which knows no other question first."""
 MOST_BYTES = 256
 """How much of what a server says first is kept."""
 
@@ -44,6 +46,11 @@ def speaks_tls(answer: bytes) -> bool:
 def recognised(answer: bytes) -> str:
     """The service that begins like that; empty where it is not known."""
     return next((name for name, pattern in _FIRST if pattern.match(answer)), "")
+
+
+def is_postgres(answer: bytes) -> bool:
+    """Whether *answer* to `POSTGRES` is PostgreSQL's: one letter, or an error message."""
+    return answer in (b"S", b"N") or answer.startswith(b"E\0\0\0")
 
 
 def printable(answer: bytes) -> str:
