@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -137,6 +138,11 @@ def load(name: str) -> Checklist:
             checklist=name,
             known=known,
         )
+    return _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Checklist:
     file = data_dir("profiles") / "checklists" / f"{name}.toml"
     return parse(file.name, file.read_bytes())
 
