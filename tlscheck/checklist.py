@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -137,12 +138,17 @@ def load(name: str, kept: Mapping[str, bytes] | None = None) -> Checklist:
             checklist=name,
             known=known,
         )
-    return parse(f"{name}.toml", text(name) if kept is None else kept[name])
+    return _shipped(name) if kept is None else parse(f"{name}.toml", kept[name])
 
 
 def text(name: str) -> bytes:
     """The file of the shipped checklist *name*."""
     return (data_dir("profiles") / "checklists" / f"{name}.toml").read_bytes()
+
+
+@cache
+def _shipped(name: str) -> Checklist:
+    return parse(f"{name}.toml", text(name))
 
 
 def parse(file: str, text: bytes) -> Checklist:

@@ -4,8 +4,9 @@ differences told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 from tlscheck import changes, report
 from tlscheck import judge as judging
@@ -17,6 +18,8 @@ from tlscheck.model import Scan, Verdict
 from tlscheck.report import Judged, Report
 
 RUNS = changes.runs.RUNS
+Measure = tuple[str, tuple[str, ...]]
+"""A profile and checklists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +32,21 @@ class Read:
 
 def read(data: bytes, name: str) -> Read:
     """The scan file *data*. ScanFileError."""
-    return Read(report.decode(data, name), report.judged(data, name))
+    return Read(*report.read(data, name))
 
 
 def files(before: Read, after: Read) -> tuple[Change, ...]:
     """What changed between two files. ProfileError, ChecklistError."""
     now = judging.judge(after.scan)
-    past = _past(before, now, _certain(before.scan))
+    rejudged = judging.judge(before.scan, now.scan.profile, now.scan.checklists)
+    past = _past(before, rejudged, _certain(before.scan))
     return changes.between(past, after.scan, after.said, now)
 
 
 def kept(store: Store, before: int, after: int) -> tuple[Change, ...]:
     """What changed between two scans of a history. HistoryError, ScanFileError, ProfileError."""
-    return _changes(store, before, _kept(store, after))
+    desk = Desk(store)
+    return desk.changes(before, desk(after), desk.judged(after))
 
 
 def latest(store: Store, data: bytes, name: str) -> tuple[int, tuple[Change, ...]] | None:
@@ -49,21 +54,90 @@ def latest(store: Store, data: bytes, name: str) -> tuple[int, tuple[Change, ...
     hosts, and which that is; ``None`` where there is none. What flaps is told as that.
     """
     after = read(data, name)
-    return _latest(store, after)
+    return _latest(Desk(store), after, lambda: judging.judge(after.scan))
 
 
 def since_last(store: Store, number: int) -> tuple[int, tuple[Change, ...]] | None:
     """The same for a scan that is in the history."""
-    return _latest(store, _kept(store, number))
+    return Desk(store).since_last(number)
 
 
-def _latest(store: Store, after: Read) -> tuple[int, tuple[Change, ...]] | None:
-    targets = [look.target.id for look in after.scan.looks]
-    before = looking_back.earlier(store, after.scan.at, targets, RUNS - 1)
+class Desk:
+    """A history whose scans lie open, so that of many in a row none is read or judged twice."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read = lru_cache(_OPEN)(partial(_kept, store))
+        self._judged = lru_cache(_OPEN)(self._judge)
+        self._verdicts = lru_cache(RUNS)(lambda scan: looking_back.runs(store, [scan]))
+
+    def __call__(self, number: int) -> Read:
+        """The scan with that number. HistoryError, ScanFileError."""
+        return self._read(number)
+
+    def judged(self, number: int, measure: Measure | None = None) -> Report:
+        """What is said of it today, by its own measure unless told otherwise. ProfileError."""
+        scan = self(number).scan
+        return self._judged(number, measure or (scan.profile, tuple(scan.checklists)))
+
+    def since_last(self, number: int) -> tuple[int, tuple[Change, ...]] | None:
+        """See `since_last`."""
+        return _latest(self, self(number), lambda: self.judged(number))
+
+    def changes(self, before: int, after: Read, now: Report) -> tuple[Change, ...]:
+        """What changed since the scan *before*; *now* is what is said of *after* today."""
+        was = self(before)
+        rejudged = self.judged(before, (now.scan.profile, tuple(now.scan.checklists)))
+        past = _past(was, rejudged, self._whole(was.scan))
+        past = replace(
+            past,
+            wants=looking_back.wants(self._store, was.said.profiles),
+            remembered=looking_back.remembered(self._store, _unknown(past.known), was.scan.at),
+        )
+        return changes.between(past, after.scan, after.said, now)
+
+    def before(self, scan: Scan, most: int) -> tuple[int, ...]:
+        """The scans before *scan*, the newest first, that looked at one of its hosts."""
+        targets = [look.target.id for look in scan.looks]
+        return looking_back.earlier(self._store, scan.at, targets, most)
+
+    def runs(self, scans: Iterable[int]) -> Mapping[Place, tuple[Verdict, ...]]:
+        """The verdicts in *scans*, in that order."""
+        found: dict[Place, list[Verdict]] = {}
+        for scan in scans:
+            for place, verdicts in self._verdicts(scan).items():
+                found.setdefault(place, []).extend(verdicts)
+        return {place: tuple(verdicts) for place, verdicts in found.items()}
+
+    def _judge(self, number: int, measure: Measure) -> Report:
+        return judging.judge(self(number).scan, *measure)
+
+    def _whole(self, scan: Scan) -> Scan:
+        """*scan* with what it missed as earlier ones saw it."""
+        whole, at = _certain(scan), scan.at
+        for _ in range(_NIGHTS):
+            older = looking_back.last_seen(self._store, gaps(whole), at)
+            if not older:
+                break
+            one = _certain(self(older[0]).scan)
+            whole, at = filled(whole, [one]), one.at
+        return whole
+
+
+_OPEN = 4
+"""So many scans lie open."""
+_NIGHTS = 30
+"""So many earlier scans are read at the most."""
+
+
+def _latest(
+    desk: Desk, after: Read, now: Callable[[], Report]
+) -> tuple[int, tuple[Change, ...]] | None:
+    before = desk.before(after.scan, RUNS - 1)
     if not before:
         return None
-    found = _changes(store, before[0], after)
-    runs = dict(looking_back.runs(store, reversed(before)))
+    found = desk.changes(before[0], after, now())
+    runs = dict(desk.runs(reversed(before)))
     own = next(iter(after.said.profiles), "")
     for finding in after.said.findings:
         if own in finding.profiles:
@@ -72,25 +146,13 @@ def _latest(store: Store, after: Read) -> tuple[int, tuple[Change, ...]] | None:
     return before[0], changes.settled(found, changes.flapping(runs))
 
 
-def _changes(store: Store, before: int, after: Read) -> tuple[Change, ...]:
-    was, now = _kept(store, before), judging.judge(after.scan)
-    past = _past(was, now, _whole(store, was.scan))
-    past = replace(
-        past,
-        wants=looking_back.wants(store, was.said.profiles),
-        remembered=looking_back.remembered(store, _unknown(past.known), was.scan.at),
-    )
-    return changes.between(past, after.scan, after.said, now)
-
-
 def _kept(store: Store, number: int) -> Read:
     return read(scans.document(store, number), f"{store.path}, {number}")
 
 
-def _past(before: Read, now: Report, whole: Scan) -> Past:
-    """*before*, and as *whole* as it is known, by the measure of *now*."""
-    measure = now.scan.profile, now.scan.checklists
-    rejudged = judging.judge(before.scan, *measure)
+def _past(before: Read, rejudged: Report, whole: Scan) -> Past:
+    """*before*, and as *whole* as it is known, by the measure of *rejudged*."""
+    measure = rejudged.scan.profile, rejudged.scan.checklists
     known = rejudged if whole is before.scan else judging.judge(whole, *measure)
     return Past(before.scan, before.said, rejudged, known)
 
@@ -98,22 +160,6 @@ def _past(before: Read, now: Report, whole: Scan) -> Past:
 def _certain(scan: Scan) -> Scan:
     intercepted = judging.intercepted(scan.looks)
     return certain(scan, intercepted) if intercepted else scan
-
-
-def _whole(store: Store, scan: Scan) -> Scan:
-    """*scan* with what it missed as earlier ones saw it."""
-    whole, at = _certain(scan), scan.at
-    for _ in range(_NIGHTS):
-        older = looking_back.last_seen(store, gaps(whole), at)
-        if not older:
-            break
-        one = _certain(_kept(store, older[0]).scan)
-        whole, at = filled(whole, [one]), one.at
-    return whole
-
-
-_NIGHTS = 30
-"""So many earlier scans are read at the most."""
 
 
 def _unknown(report: Report) -> Iterable[Place]:

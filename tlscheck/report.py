@@ -125,7 +125,10 @@ class Judged:
 
 def judged(data: bytes, name: str) -> Judged:
     """The findings and answers in a scan file, as they were made then. ScanFileError."""
-    document = _document(data, name)
+    return _judged(_document(data, name), name)
+
+
+def _judged(document: dict[str, Any], name: str) -> Judged:
     try:
         profiles = {each["id"]: each["sha256"] for each in document["profiles"]}
         return Judged(
@@ -143,7 +146,16 @@ def judged(data: bytes, name: str) -> Judged:
 
 def decode(data: bytes, name: str) -> Scan:
     """The scan in a scan file; its findings and answers are left aside. ScanFileError."""
+    return _scan(_document(data, name), name)
+
+
+def read(data: bytes, name: str) -> tuple[Scan, Judged]:
+    """All that is in a scan file. ScanFileError."""
     document = _document(data, name)
+    return _scan(document, name), _judged(document, name)
+
+
+def _scan(document: dict[str, Any], name: str) -> Scan:
     try:
         own = {key: document[key] for key in Scan.__dataclass_fields__ if key not in _NOT_OWN}
         own["waivers"] = document.get("waivers", [])  # older files know none

@@ -12,6 +12,7 @@ import click
 
 from tlscheck.cli import kept, options
 from tlscheck.cli.files import check, read, write
+from tlscheck.cli.page import page
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import HistoryError
 from tlscheck.text import _N
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 @options.language
 def history() -> None:
     """The history."""
+
+
+history.add_command(page)
 
 
 def _written(made: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -125,6 +125,38 @@ JOIN finding ON finding.matter = matter.id JOIN state ON state.id = finding.stat
 JOIN scan ON scan.id = finding.scan
 WHERE matter.own = 1 AND (matter.rule = ?1 OR target.name = ?1 OR target.host = ?1)
 ORDER BY target.name, matter.rule, scan.at, scan.id
+"""
+
+
+def verdicts(store: Store, since: datetime) -> Iterator[tuple[str, str, int, Verdict]]:
+    """Target, rule, scan and verdict of all that was found from *since* on under the run's own
+    profile, by target and rule, the oldest first.
+    """
+    with store.reading() as db:
+        for target, rule, scan, verdict in db.execute(_VERDICTS, (stamp(since),)):
+            yield target, rule, scan, Verdict(verdict)
+
+
+_VERDICTS = """
+SELECT target.name, matter.rule, scan.id, state.verdict
+FROM matter JOIN target ON target.id = matter.target
+JOIN finding ON finding.matter = matter.id JOIN state ON state.id = finding.state
+JOIN scan ON scan.id = finding.scan
+WHERE matter.own = 1 AND scan.at >= ?
+ORDER BY target.name, matter.rule, scan.at, scan.id
+"""
+
+
+def looked(store: Store, since: datetime) -> Iterator[tuple[str, int]]:
+    """Every target with the scans from *since* on that looked at it, the oldest first."""
+    with store.reading() as db:
+        yield from db.execute(_LOOKED, (stamp(since),))
+
+
+_LOOKED = """
+SELECT target.name, scan.id FROM sight JOIN target ON target.id = sight.target
+JOIN scan ON scan.id = sight.scan
+WHERE sight.subject = '' AND scan.at >= ? ORDER BY scan.at, scan.id, target.name
 """
 
 

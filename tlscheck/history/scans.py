@@ -51,7 +51,7 @@ def keep(store: Store, data: bytes, name: str, now: datetime) -> tuple[int, bool
     """
     from tlscheck import report
 
-    scan, said = report.decode(data, name), report.judged(data, name)
+    scan, said = report.read(data, name)
     own = next(iter(said.profiles), "")
     cut = list(pieces.cut(data))
     marks = [pieces.digest(piece) for piece in cut]

@@ -27,6 +27,7 @@ class End:
     target: str
     spot: str
     name: str
+    end: datetime
     until: str
     """The day, in the time zone of the language."""
     days: int
@@ -67,17 +68,17 @@ def picture(report: Report, lang: str) -> Picture | None:
     """The picture, ``None`` where no certificate was seen."""
     setting = report.profile.settings.get("certificate.expiry")
     soon = getattr(setting.want, "days", 0) if setting else 0
-    ends = sorted(_ends(report, soon, lang), key=lambda end: end.days)
-    if not ends:
+    found = ends(report.scan.looks, report.scan.at, soon, lang)
+    if not found:
         return None
-    shown = ends[:MOST_BARS]
+    shown = found[:MOST_BARS]
     span = min(max(90, *(end.days for end in shown)), FURTHEST)
 
     def x(days: float) -> float:
         return round(LEFT + WIDTH * days / span, 1)
 
     return Picture(
-        ends=tuple(ends),
+        ends=found,
         bars=tuple(_bars(shown, span)),
         ticks=tuple((x(days), days) for days in _scale(span)),
         due=(x(soon), soon) if 0 < soon <= span else None,
@@ -87,18 +88,23 @@ def picture(report: Report, lang: str) -> Picture | None:
     )
 
 
-def _ends(report: Report, soon: int, lang: str) -> Iterable[End]:
-    for look in report.scan.looks:
+def ends(looks: Iterable[Look], at: datetime, soon: int, lang: str) -> tuple[End, ...]:
+    """The ends of all certificates that *looks* saw, as of *at*, the first to end first."""
+    return tuple(sorted(_ends(looks, at, soon, lang), key=lambda end: end.days))
+
+
+def _ends(looks: Iterable[Look], at: datetime, soon: int, lang: str) -> Iterable[End]:
+    for look in looks:
         for name, until in _leaves(look):
-            days = (until - report.scan.at).days
-            expired = until < report.scan.at
+            days = (until - at).days
             yield End(
                 target=label(look.target),
                 spot=spot(look.target),
                 name=visible(name),
+                end=until,
                 until=day(until, lang),
                 days=days,
-                state="expired" if expired else "soon" if days < soon else "fine",
+                state="expired" if until < at else "soon" if days < soon else "fine",
             )
 
 

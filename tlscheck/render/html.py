@@ -24,11 +24,11 @@ from tlscheck.text import moment, visible, voice, word
 def render(report: Report, lang: str) -> bytes:
     """The page."""
     seen = view.targets(report, lang)
-    page = _environment().get_template("report.html")
+    page = environment().get_template("report.html")
     return page.render(
         _=voice(lang),
         lang=lang,
-        css=Markup(_read("report.css")),  # noqa: S704 - our own file
+        css=Markup(read("report.css")),  # noqa: S704 - our own file
         made=moment(report.scan.at, lang),
         version=visible(report.scan.version),
         looked_at=view.looked_at(report, lang),
@@ -71,19 +71,21 @@ def prose(text: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_read),
+def environment() -> Environment:
+    """The templates in ``reports/``."""
+    made = Environment(
+        loader=FunctionLoader(read),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["prose"] = prose
-    return environment
+    made.filters["prose"] = prose
+    return made
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """A file in ``reports/``."""
     return (data_dir("reports") / name).read_text(encoding="utf-8")
 
 
