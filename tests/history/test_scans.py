@@ -96,8 +96,8 @@ def test_fifty_scans_that_are_nearly_alike_take_little_room(store: Store) -> Non
     first = size(store)
     kept(store, *nights)
     more = size(store) - first
-    assert more / 49 < len(nights[0]) / 15
-    assert size(store) < sum(map(len, nights)) / 10
+    assert more / 49 < len(nights[0]) / 12
+    assert size(store) < sum(map(len, nights)) / 9
 
 
 def test_the_hosts_in_ids() -> None:

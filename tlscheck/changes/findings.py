@@ -166,7 +166,7 @@ def answers(
     """How the overall answers differ, but for those that were the same in the *last* scan.
 
     An answer differs for the reason for which its findings do, as *told*; where none of them does,
-    for the *rest*.
+    for what left it undetermined, else for the *rest*.
     """
     origins = {(change.subject, change.target): change.kind for change in told}
     missed = {change.target: change.kind for change in told if change.code == "unseen"}
@@ -181,6 +181,9 @@ def answers(
         places = [tuple(each.partition("@")[::2]) for each in now.findings]
         found = {origins[place] for place in places if place in origins}
         found |= {missed[target] for _, target in places if target in missed}
+        if not found:
+            left = (a for a in (was, now) if a.answer is Answer.UNDETERMINED)
+            found = {origin_of(part.cause) for a in left for part in a.parts if part.cause}
         yield Change(
             next((each for each in Origin if each in found), rest),
             "",
