@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlscheck import __version__, datagrams, domains
+from tlscheck.halt import Halt
 from tlscheck.model import Look, Missed, Observation, Place, Reason, Scan, Scope, Standpoint, Target
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations.addresses import compare, several
@@ -87,22 +88,29 @@ class Order:
     """How addresses are looked at; ``None``: as usual."""
     unannounced: bool = False
     """Whether QUIC is asked for beside pages that do not announce it, too."""
+    beside: tuple[Place, ...] = ()
+    """Endpoints that are not looked at, on which sessions are tried all the same."""
 
 
-async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
-    """Look at all targets; trouble with one is that one's alone."""
+async def look(
+    order: Order,
+    tell: Tell = lambda target, about, connections: None,
+    halt: Halt | None = None,
+) -> Scan:
+    """Look at all targets; trouble with one is that one's alone. *halt* ends it early."""
     at = now()
     net = Net(
         family=order.family,
         overrides=order.resolve,
         connect_timeout=order.connect_seconds,
         budget=order.target_seconds,
+        halt=halt or Halt(),
     )
     gate = asyncio.Semaphore(order.at_once)
     resolved = await asyncio.gather(*(_resolve(net, asked.spec, order) for asked in order.targets))
     places = [p for found in resolved if isinstance(found, tuple) for p in found]
     hosts = [asked.spec.host for asked in order.targets]
-    course = _Course(places)
+    course = _Course(places, order.beside)
     of_domains = asyncio.create_task(domains.look(net, hosts, order.subjects, order.domains, tell))
     of_addresses = asyncio.create_task(_addresses(net, places, course, order, tell))
     found = await asyncio.gather(
@@ -115,7 +123,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     if order.mail:
         found.extend(await _mail(net, seen_domains, order, gate, tell))
         course.mail.set()
-    looks = _with_shared_keys([look for several_looks in found for look in several_looks])
+    looks = with_shared_keys([look for several_looks in found for look in several_looks])
     looks += await of_addresses
     looks += domains.completed(seen_domains, looks)
     return Scan(
@@ -137,8 +145,8 @@ class _Course:
     address.
     """
 
-    def __init__(self, places: Sequence[Place]) -> None:
-        self.places = places
+    def __init__(self, places: Sequence[Place], beside: Sequence[Place] = ()) -> None:
+        self.everywhere = (*places, *beside)
         self.mail = asyncio.Event()
         """That the mail hosts were looked at, whose addresses nobody knew before."""
         self.tls = _Stage(places)
@@ -257,7 +265,7 @@ async def _whole(
 ) -> Look:
     """All of one endpoint: its TLS, then what is asked over UDP."""
     try:
-        entry = await _endpoint(net, asked, place, order, course.places, gate, tell)
+        entry = await _endpoint(net, asked, place, order, course.everywhere, gate, tell)
     finally:
         course.tls.end(place)
     try:
@@ -294,7 +302,8 @@ async def _endpoint(
     )
     async with gate:
         try:
-            seen, missed = await _look(net, place, order, means)
+            found = await net.halt.within(_look(net, place, order, means))
+            seen, missed = found or ({}, _ended(s for s in order.subjects if s in _over_tls(place)))
         except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
             _log.exception("%s", name)
             subjects = [s for s in order.subjects if s in _over_tls(place)]
@@ -325,6 +334,11 @@ def _certify(net: Net, place: Place, order: Order) -> tls.Certify:
     return certify
 
 
+def _ended(subjects: Iterable[str]) -> list[Missed]:
+    """What is missed where the run is ended before its time."""
+    return [Missed(subject, Reason.BUDGET, "the run was ended early") for subject in subjects]
+
+
 def _over_tls(place: Place) -> tuple[str, ...]:
     """What is looked at over TLS there."""
     if place.service == "turns":
@@ -338,7 +352,8 @@ async def _by_datagrams(
     """*entry* with what one question over UDP gave."""
     tell(entry.target.id, question.about, entry.connections)
     try:
-        seen, missed = await question.ask(net)
+        found = await net.halt.within(question.ask(net))
+        seen, missed = found or ({}, _ended([question.subject]))
     except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
         _log.exception("%s", entry.target.id)
         seen, missed = {}, [Missed(question.subject, Reason.BUG, type(error).__name__)]
@@ -391,8 +406,8 @@ def _others(place: Place, everywhere: Sequence[Place]) -> list[Place]:
     ][:_MOST_OTHERS]
 
 
-def _with_shared_keys(looks: list[Look]) -> list[Look]:
-    """Fill in which other targets show the same key without being named in the certificate."""
+def with_shared_keys(looks: list[Look]) -> list[Look]:
+    """Say which other targets show the same key without being named in the certificate."""
     hosts: dict[str, set[str]] = {}
     for entry in looks:
         for key in _leaf_keys(entry):
