@@ -11,6 +11,9 @@ class TlscheckError(Exception):
     As evidence, it is a template in English and the values for it.
     """
 
+    code = 2
+    """The exit code."""
+
     def __init__(self, template: str, /, **values: object) -> None:
         super().__init__(template)
         self.template = template
@@ -50,3 +53,9 @@ class OutputError(TlscheckError):
 
 class HistoryError(TlscheckError):
     """A history that cannot be read or written."""
+
+
+class BusyError(TlscheckError):
+    """Another run is at work (EX_TEMPFAIL)."""
+
+    code = 75

@@ -38,6 +38,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Deadline:
+    """A moment that is some seconds away."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then. TimeoutError once it is past."""
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
 class Lane:
     """The politeness budget towards one address: how many at once, how far apart.
 

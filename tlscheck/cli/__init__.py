@@ -22,7 +22,10 @@ COMMANDS = {
     "scan": "scan",
     "judge": "judge",
     "diff": "diff",
+    "watch": "watch",
     "history": "history",
+    "init": "init",
+    "config": "config",
     "demo": "demo",
     "rules": "rules",
     "explain": "rules",
@@ -81,7 +84,7 @@ def main() -> None:
         sys.exit(2)
     except TlscheckError as error:
         click.echo(f"tlscheck: {error.said(LANGUAGE)}", err=True)
-        sys.exit(2)
+        sys.exit(error.code)
     except click.Abort:
         sys.exit(130)
     except click.exceptions.Exit as end:

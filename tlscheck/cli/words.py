@@ -6,22 +6,47 @@ import gettext
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tlscheck import text
 
 
 def option(arguments: Sequence[str]) -> str | None:
     """The value of ``--lang`` wherever it stands, ``None`` without one."""
+    return _value(arguments, "--lang")
+
+
+def _value(arguments: Sequence[str], *names: str) -> str | None:
     for i, argument in enumerate(arguments):
-        if argument == "--lang" and i + 1 < len(arguments):
+        if argument in names and i + 1 < len(arguments):
             return arguments[i + 1]
-        if argument.startswith("--lang="):
-            return argument.partition("=")[2]
+        name, equals, value = argument.partition("=")
+        if equals and name in names:
+            return value
     return None
 
 
-LANGUAGE = text.choose(option(sys.argv[1:]), None, os.environ)
-"""``ja`` or ``en``: by ``--lang``, else the locale."""
+def configured(arguments: Sequence[str]) -> str | None:
+    """The language that the configuration file of this run names, if it names one that there is.
+
+    What else is wrong with the file is told by who reads it.
+    """
+    path = _value(arguments, "-c", "--config")
+    if path is None and arguments[:1] in (["watch"], ["config"]):
+        path = "tlscheck.toml"
+    if path is None or not Path(path).is_file():
+        return None
+    import tomllib
+
+    try:
+        found = tomllib.loads(Path(path).read_text(encoding="utf-8-sig")).get("language")
+    except (OSError, ValueError):
+        return None
+    return found if found in text.languages() else None
+
+
+LANGUAGE = text.choose(option(sys.argv[1:]), configured(sys.argv[1:]), os.environ)
+"""``ja`` or ``en``: by ``--lang``, else the configuration, else the locale."""
 
 
 _OF_CLICK = (

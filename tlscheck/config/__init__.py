@@ -224,6 +224,14 @@ def _unfit(settings: Settings) -> Iterator[tuple[Where, Phrase]]:
             yield ("network", "roots", number), Phrase("must be an address, with a port or without")
     if settings.mail is not None:
         yield from _unfit_mail(settings.mail)
+        labels = {target.label for target in settings.targets}
+        for number, each in enumerate(settings.mail.to):
+            if unknown := [label for label in each.labels if label not in labels]:
+                where = "mail", "to", number, "labels"
+                yield (
+                    where,
+                    Phrase("must be labels of targets, as {label} is not", label=unknown[0]),
+                )
     for table in ("webhook", "ping"):
         if (told := getattr(settings, table)) is not None:
             yield from _unfit_place(told.url, (table, "url"))
