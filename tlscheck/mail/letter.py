@@ -63,7 +63,6 @@ def letter(
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{digest}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply
-    message["Content-Language"] = lang
     message.set_content(text(told, notices), cte="base64")
     page = _page().render(it=told, notices=notices, lang=lang, _=voice(lang))
     message.add_alternative(page, subtype="html", cte="base64")
@@ -71,6 +70,7 @@ def letter(
         kind, subtype = TYPES[form]
         name = f"tlscheck-{news.report.scan.at:%Y-%m-%d}.{form}"
         message.add_attachment(data, maintype=kind, subtype=subtype, filename=name)
+    message["Content-Language"] = lang  # last: making parts takes such fields along
     return Letter(str(message["Message-ID"]), tuple(recipients), message.as_bytes())
 
 

@@ -200,12 +200,15 @@ def _matter(news: News, lang: str) -> str:
     return say(_MORE, words=_cut(words), number=len(new) - 1) if len(new) > 1 else words
 
 
-def _urgency(change: Change) -> tuple[int, int, int]:
-    worst_first = list(Direction)
+def _urgency(change: Change) -> tuple[int, ...]:
+    """By which the worst comes first; where nothing is for the worse, facts before verdicts."""
+    worse = change.direction is Direction.WORSE
     return (
-        worst_first.index(change.direction),
-        change.severity.rank,
+        list(Direction).index(change.direction),
+        change.severity.rank if worse else 0,
         list(Origin).index(change.kind),
+        change.subject in RULES or not change.target,
+        change.subject != "certificate",
     )
 
 
@@ -268,7 +271,8 @@ def _notices(news: News, lang: str) -> Iterator[str]:
 def _groups(news: News, lang: str) -> Iterator[Group]:
     names = {look.target.id: label(look.target) for look in news.report.scan.looks}
     everything = translate(_N("All targets together"), lang)
-    for origin, alike in groupby(ordered(news.changes), key=lambda change: change.kind):
+    found = sorted(ordered(news.changes), key=_place)
+    for origin, alike in groupby(found, key=lambda change: change.kind):
         by_target = tuple(
             (
                 names.get(target, visible(target)) if target else everything,
@@ -277,6 +281,11 @@ def _groups(news: News, lang: str) -> Iterator[Group]:
             for target, several in groupby(alike, key=lambda change: change.target)
         )
         yield word(ORIGINS, origin, lang), by_target
+
+
+def _place(change: Change) -> tuple[int, bool]:
+    """What is of no target follows from what is of one."""
+    return list(Origin).index(change.kind), not change.target
 
 
 _MARKS = {Direction.WORSE: "✗", Direction.BETTER: "✓", Direction.NEUTRAL: "·"}

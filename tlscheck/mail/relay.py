@@ -146,8 +146,8 @@ class _Session(smtplib.SMTP):
         self._deadline = net.Deadline(means.seconds)
         self._heard = b""
         relay = means.relay
-        super().__init__(relay.host, relay.port, "localhost", timeout=self._deadline.left())
         try:
+            super().__init__(relay.host, relay.port, "localhost", timeout=self._deadline.left())
             self.local_hostname = _own_name(self._socket)
             self.ehlo()
             self._secure(relay)

@@ -63,7 +63,9 @@ def _program() -> str:
 
 def _quoted(word: str) -> str:
     """*word* for systemd and for a shell alike."""
-    plain = word.replace("/", "").replace("-", "").replace("_", "").replace(".", "").replace("%", "")
+    plain = (
+        word.replace("/", "").replace("-", "").replace("_", "").replace(".", "").replace("%", "")
+    )
     return word if plain.isalnum() and plain.isascii() else '"' + word.replace('"', '\\"') + '"'
 
 
