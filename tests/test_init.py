@@ -183,6 +183,14 @@ def test_check_finds_what_a_run_would(tmp_path: Path) -> None:
         (base + mail + 'to = ["x"]', "Cannot overwrite a value"),
         (base + '[ping]\nurl = "https://x"\nenv = "A"', "line 4: unknown key ping.env"),
         (base + '[ping]\nurl = {env = "A", file = "b"}', "must name one place"),
+        (
+            base + '[webhook]\nurl = "http://127.0.0.1.example/"\ntoken = {env = "HOME"}',
+            "a token is sent over https only",
+        ),
+        (
+            base + '[[waivers]]\nrule = "tls.version"\nby = "a"\nwhy = "b"\nuntil = 2027-01-01',
+            "key waivers[0].rule: there is no rule tls.version",
+        ),
     ):
         path.write_text(text)
         done = tlscheck(tmp_path, "config", "check")

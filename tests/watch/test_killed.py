@@ -40,11 +40,12 @@ def test_killed_at_any_moment(clinic: Clinic) -> None:
         begun = time.monotonic()
         clinic.quiet()
         whole = time.monotonic() - begun
-        known, made, killed = 1, dict[str, bool](), 0
-        for number in range(TIMES):
+        known, made, killed, number = 1, dict[str, bool](), 0, 0
+        while killed < TIMES:
+            number += 1
             clinic.write(head=f'profile = "{PROFILES[number % 2]}"')
             process = clinic.begin()
-            time.sleep(chance.uniform(0, whole * 1.5))
+            time.sleep(chance.uniform(0, whole * 1.2))
             killed += process.poll() is None
             process.kill()
             process.communicate(timeout=30)
@@ -53,7 +54,6 @@ def test_killed_at_any_moment(clinic: Clinic) -> None:
             assert set(clinic.inbox.ids) <= made.keys(), "a mail of a run that is not kept"
             assert {name for name, left in made.items() if left} <= set(clinic.inbox.ids)
             known = kept
-        assert killed > TIMES / 2
         assert known > 1
         clinic.quiet()
     kept, made = state(clinic)

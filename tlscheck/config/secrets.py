@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tlscheck.config.watching import Link, Secret
 from tlscheck.errors import ConfigError
+from tlscheck.text import _N
 
 _LONGEST = 4096
 
@@ -61,7 +62,7 @@ def _text(path: Path, key: str, *, guarded: bool = False) -> str:
             "key {key}: {file} cannot be read: {detail}; see to the file",
             key=key,
             file=path,
-            detail=getattr(error, "strerror", None) or "not UTF-8",
+            detail=getattr(error, "strerror", None) or _N("it is not in UTF-8"),
         ) from None
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tlscheck.config import Settings, secrets, watching
 from tlscheck.errors import ConfigError
 from tlscheck.mail import letter, relay
 from tlscheck.pipeline import Order
 from tlscheck.render import FORMATS
+from tlscheck.rules import RULES
+from tlscheck.text import _N
 from tlscheck.watch.mailing import Post
 from tlscheck.watch.order import order as ordered
 
@@ -30,17 +33,30 @@ class Plan:
 def plan(settings: Settings, path: Path, history: Path, lang: str) -> Plan:
     """What *settings* from the file *path* lead to. ConfigError and other mistakes of the user."""
     asked = ordered(settings, path)
-    return Plan(
-        settings,
-        history,
-        asked,
-        _post(settings, asked, lang),
-        _webhook(settings),
-        (secrets.link(settings.ping.url, "ping.url"), _file(settings.ping.ca_file, "ping.ca_file"))
-        if settings.ping
-        else None,
-        lang,
-    )
+    try:
+        _known(settings)
+        post, webhook, ping = _post(settings, asked, lang), _webhook(settings), _ping(settings)
+    except ConfigError as error:
+        raise ConfigError("{file}, {mistake}", file=path, mistake=error) from error
+    return Plan(settings, history, asked, post, webhook, ping, lang)
+
+
+def _known(settings: Settings) -> None:
+    """Whether there are the rules that are borne. ConfigError."""
+    for number, waiver in enumerate(settings.waivers):
+        if waiver.rule not in RULES:
+            raise ConfigError(
+                "key {key}: there is no rule {rule}; tlscheck rules lists them",
+                key=f"waivers[{number}].rule",
+                rule=waiver.rule,
+            )
+
+
+def _ping(settings: Settings) -> tuple[str, bytes | None] | None:
+    ping = settings.ping
+    if ping is None:
+        return None
+    return secrets.link(ping.url, "ping.url"), _file(ping.ca_file, "ping.ca_file")
 
 
 def _post(settings: Settings, asked: Order, lang: str) -> Post | None:
@@ -67,7 +83,8 @@ def _webhook(settings: Settings) -> tuple[str, str, bytes | None] | None:
         return None
     url = secrets.link(hook.url, "webhook.url")
     token = secrets.secret(hook.token, "webhook.token") if hook.token else ""
-    if token and not url.startswith(("https://", "http://127.0.0.1", "http://[::1]")):
+    where = urlsplit(url)
+    if token and where.scheme != "https" and where.hostname not in ("127.0.0.1", "::1"):
         raise ConfigError("key webhook.url: a token is sent over https only; write https://")
     return url, token, _file(hook.ca_file, "webhook.ca_file")
 
@@ -86,6 +103,6 @@ def _file(path: str, key: str) -> bytes | None:
             "key {key}: {file} holds no certificates that can be read ({detail}); name a PEM file",
             key=key,
             file=path,
-            detail=getattr(error, "strerror", None) or "not PEM",
+            detail=getattr(error, "strerror", None) or _N("it is not in PEM form"),
         ) from None
     return data
