@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def mistake(file: Path, text: str) -> str:
     line = str(caught.value)
     assert line.startswith(str(file))
     assert line.isprintable()
-    return line.removeprefix(str(file))
+    return re.sub(r"^, line [0-9]+", "", line.removeprefix(str(file)))
 
 
 def test_an_empty_file_gives_the_defaults(file: Path) -> None:

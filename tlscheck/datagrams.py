@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from tlscheck.model import Look, Missed, Observation, Place, Reason
 from tlscheck.net import Net
@@ -26,7 +27,7 @@ class Question:
     subject: str
     about: str
     """What is told meanwhile."""
-    ask: Callable[[Net], Awaitable[Seen]]
+    ask: Callable[[Net], Coroutine[Any, Any, Seen]]
 
 
 def questions(

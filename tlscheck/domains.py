@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
@@ -57,9 +57,12 @@ class Order:
     """Where the name servers of some addresses are in truth; for the demonstration."""
 
 
-def kept_in() -> Path:
-    """The folder in which registries' answers are kept."""
-    return Path(platformdirs.user_cache_dir("tlscheck")) / REGISTRATION
+def kept_in() -> Path | None:
+    """The folder in which registries' answers are kept; ``None``: nobody says where this user is at
+    home.
+    """
+    folder = Path(platformdirs.user_cache_dir("tlscheck")) / REGISTRATION
+    return folder if folder.is_absolute() else None
 
 
 def declared(settings: config.Settings, path: str) -> dict[str, Declared]:
@@ -164,12 +167,13 @@ async def _domain(
         return Look(target, {}, tuple(missed))
     tell(domain, "DNS", 0)
     at = now()
-    asked: dict[str, asyncio.Future[Record | DnsObservation | Missed]] = {}
+    asked: dict[str, Coroutine[Any, Any, Record | DnsObservation | Missed]] = {}
     if REGISTRATION in subjects:
-        asked[REGISTRATION] = asyncio.ensure_future(registry.record(domain))
+        asked[REGISTRATION] = registry.record(domain)
     if DNS in subjects:
-        asked[DNS] = asyncio.ensure_future(dns.probe(means, domain, names))
-    results = await asyncio.gather(*asked.values(), return_exceptions=True)
+        asked[DNS] = dns.probe(means, domain, names)
+    parts = (means.net.halt.within(each) for each in asked.values())
+    results = await asyncio.gather(*parts, return_exceptions=True)
     tell(domain, "", 0)
     seen: dict[str, Observation] = {}
     missed = []
@@ -187,6 +191,8 @@ async def _domain(
                 seen[subject] = replace(result, ds_before=before[1])
             case Missed():
                 missed.append(result)
+            case None:
+                missed.append(Missed(subject, Reason.BUDGET, "the run was ended early"))
             case BaseException():
                 _log.error("%s of %s", subject, domain, exc_info=result)
                 missed.append(Missed(subject, Reason.BUG, type(result).__name__))

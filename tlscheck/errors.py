@@ -11,6 +11,9 @@ class TlscheckError(Exception):
     As evidence, it is a template in English and the values for it.
     """
 
+    code = 2
+    """The exit code."""
+
     def __init__(self, template: str, /, **values: object) -> None:
         super().__init__(template)
         self.template = template
@@ -58,3 +61,9 @@ class HistoryError(TlscheckError):
 
 class SheetError(TlscheckError):
     """An evaluator's workbook that cannot be filled without damage."""
+
+
+class BusyError(TlscheckError):
+    """Another run is at work (EX_TEMPFAIL)."""
+
+    code = 75

@@ -200,7 +200,9 @@ class _Address:
         for subject in subjects:
             self.tell(self.address, subject, 0)
             try:
-                it = await self._one(subject)
+                it = await self.net.halt.within(self._one(subject)) or Missed(
+                    subject, Reason.BUDGET, "the run was ended early"
+                )
             except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
                 _log.exception("%s", self.address)
                 it = Missed(subject, Reason.BUG, type(error).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -103,25 +103,45 @@ def judge(
         for look in scan.looks
         for finding in _findings(look, tuple(used.values()), doubted)
     ]
-    answers = [
-        answer
-        for catalog in catalogs
-        for answer in checklists.answers(
+    return _answered(
+        Report(
+            replace(
+                scan, profile=profile or scan.profile, checklists=tuple(c.id for c in catalogs)
+            ),
+            tuple(findings),
+            (),
+            tuple(used.values()),
+            catalogs,
+        )
+    )
+
+
+def part(report: Report, targets: Set[str]) -> Report:
+    """Of *report* what is about *targets*, with the answers that follow from that.
+
+    The findings stay as they were made: some rest on what was seen elsewhere.
+    """
+    looks = tuple(look for look in report.scan.looks if look.target.id in targets)
+    findings = tuple(f for f in report.findings if f.target in targets)
+    return _answered(replace(report, scan=replace(report.scan, looks=looks), findings=findings))
+
+
+def _answered(report: Report) -> Report:
+    """*report* with the answers that its findings give."""
+    used = {profile.id: profile for profile in report.profiles}
+    answers = (
+        checklists.answers(
             catalog,
-            findings,
-            scan.looks,
-            profile=own.id,
+            report.findings,
+            report.scan.looks,
+            profile=report.profile.id,
             profile_rules=lambda name: frozenset(used[name].settings),
         )
-    ]
-    return Report(
-        replace(scan, profile=profile or scan.profile, checklists=tuple(c.id for c in catalogs)),
-        tuple(findings),
-        tuple(answers),
-        tuple(used.values()),
-        catalogs,
-        waivers.applied(scan, findings, answers, catalogs),
+        for catalog in report.checklists
     )
+    whole = tuple(answer for each in answers for answer in each)
+    waived = waivers.applied(report.scan, report.findings, whole, report.checklists)
+    return replace(report, answers=whole, waived=waived)
 
 
 def _items(catalogs: Iterable[Checklist], finding: Finding, default: str) -> Iterable[str]:

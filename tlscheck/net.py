@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tlscheck.halt import Halt
 from tlscheck.model import Place, Reason
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ class NetError(Exception):
 def now() -> datetime:
     """The present moment, aware, UTC."""
     return datetime.now(UTC)
+
+
+class Deadline:
+    """A moment that is some seconds away."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then. TimeoutError once it is past."""
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
 
 
 class Lane:
@@ -161,6 +176,8 @@ class Net:
     connections: Counter[Place] = field(default_factory=Counter)
     """TCP connections opened, by place."""
     sources: set[str] = field(default_factory=set)
+    halt: Halt = field(default_factory=Halt)
+    """By which the run is ended early."""
     _lanes: dict[str, Lane] = field(default_factory=dict)
 
     def lane(self, address: str) -> Lane:
@@ -262,7 +279,7 @@ class Net:
                 httpx.AsyncClient(
                     trust_env=False,
                     timeout=seconds,
-                    verify=_trusting(ca_file) if where.scheme == "https" else False,
+                    verify=trusting(ca_file) if where.scheme == "https" else False,
                 ) as client,
                 client.stream(
                     "GET" if content is None else "POST",
@@ -301,7 +318,8 @@ def _where(url: str, schemes: tuple[str, ...]) -> httpx.URL:
     return where
 
 
-def _trusting(ca_file: bytes | None) -> ssl.SSLContext:
+def trusting(ca_file: bytes | None) -> ssl.SSLContext:
+    """What verifies servers: public authorities, and those in *ca_file*, PEM. ssl.SSLError."""
     import certifi
 
     context = ssl.create_default_context(cafile=certifi.where())

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlscheck import __version__, datagrams, domains
 from tlscheck.errors import TargetError
+from tlscheck.halt import Halt
 from tlscheck.model import (
     Look,
     Missed,
@@ -108,22 +109,29 @@ class Order:
     keep_raw: int = 0
     """How many bytes of exchanges and chains to keep with the looks, for a bundle; those of a look
     that would take more are let go."""
+    beside: tuple[Place, ...] = ()
+    """Endpoints that are not looked at, on which sessions are tried all the same."""
 
 
-async def look(order: Order, tell: Tell = lambda target, about, connections: None) -> Scan:
-    """Look at all targets; trouble with one is that one's alone."""
+async def look(
+    order: Order,
+    tell: Tell = lambda target, about, connections: None,
+    halt: Halt | None = None,
+) -> Scan:
+    """Look at all targets; trouble with one is that one's alone. *halt* ends it early."""
     at = now()
     net = Net(
         family=order.family,
         overrides=order.resolve,
         connect_timeout=order.connect_seconds,
         budget=order.target_seconds,
+        halt=halt or Halt(),
     )
     gate = asyncio.Semaphore(order.at_once)
     resolved = await asyncio.gather(*(_resolve(net, asked.spec, order) for asked in order.targets))
     places = [p for found in resolved if isinstance(found, tuple) for p in found]
     hosts = [asked.spec.host for asked in order.targets]
-    course = _Course(places, order.keep_raw)
+    course = _Course(places, order.keep_raw, order.beside)
     of_domains = asyncio.create_task(domains.look(net, hosts, order.subjects, order.domains, tell))
     of_addresses = asyncio.create_task(_addresses(net, places, course, order, tell))
     found = await asyncio.gather(
@@ -136,7 +144,7 @@ async def look(order: Order, tell: Tell = lambda target, about, connections: Non
     if order.mail:
         found.extend(await _mail(net, seen_domains, order, gate, tell))
         course.mail.set()
-    looks = _with_shared_keys([look for several_looks in found for look in several_looks])
+    looks = with_shared_keys([look for several_looks in found for look in several_looks])
     looks += await of_addresses
     looks += domains.completed(seen_domains, looks)
     if order.exposure is not None:
@@ -163,8 +171,10 @@ class _Course:
     address.
     """
 
-    def __init__(self, places: Sequence[Place], keep_raw: int) -> None:
-        self.places = places
+    def __init__(
+        self, places: Sequence[Place], keep_raw: int, beside: Sequence[Place] = ()
+    ) -> None:
+        self.everywhere = (*places, *beside)
         self._room = keep_raw
         self.mail = asyncio.Event()
         """That the mail hosts were looked at, whose addresses nobody knew before."""
@@ -355,7 +365,7 @@ async def _endpoint(
         identity=order.identity,
         identity_files=order.identity_files,
         preamble=preamble(place.service, place.host),
-        others=tuple(_others(place, course.places)),
+        others=tuple(_others(place, course.everywhere)),
         cross_check=order.cross_check,
         plain_port=order.plain_port,
         certify=_certify(net, place, order, shown) if "certificate" in order.subjects else None,
@@ -363,7 +373,9 @@ async def _endpoint(
     )
     async with gate:
         try:
-            seen, missed, exchanges = await _look(net, place, order, means)
+            found = await net.halt.within(_look(net, place, order, means))
+            over = _ended(s for s in order.subjects if s in _over_tls(place))
+            seen, missed, exchanges = found or ({}, over, [])
         except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
             _log.exception("%s", name)
             subjects = [s for s in order.subjects if s in _over_tls(place)]
@@ -410,6 +422,11 @@ def _certify(net: Net, place: Place, order: Order, of: list[Presented]) -> tls.C
     return certify
 
 
+def _ended(subjects: Iterable[str]) -> list[Missed]:
+    """What is missed where the run is ended before its time."""
+    return [Missed(subject, Reason.BUDGET, "the run was ended early") for subject in subjects]
+
+
 def _over_tls(place: Place) -> tuple[str, ...]:
     """What is looked at over TLS there."""
     if place.service == "turns":
@@ -423,7 +440,8 @@ async def _by_datagrams(
     """*entry* with what one question over UDP gave."""
     tell(entry.target.id, question.about, entry.connections)
     try:
-        seen, missed = await question.ask(net)
+        found = await net.halt.within(question.ask(net))
+        seen, missed = found or ({}, _ended([question.subject]))
     except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
         _log.exception("%s", entry.target.id)
         seen, missed = {}, [Missed(question.subject, Reason.BUG, type(error).__name__)]
@@ -497,8 +515,8 @@ def _others(place: Place, everywhere: Sequence[Place]) -> list[Place]:
     ][:_MOST_OTHERS]
 
 
-def _with_shared_keys(looks: list[Look]) -> list[Look]:
-    """Fill in which other targets show the same key without being named in the certificate."""
+def with_shared_keys(looks: list[Look]) -> list[Look]:
+    """Say which other targets show the same key without being named in the certificate."""
     hosts: dict[str, set[str]] = {}
     for entry in looks:
         for key in _leaf_keys(entry):

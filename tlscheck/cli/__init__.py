@@ -23,9 +23,12 @@ COMMANDS = {
     "scan": "scan",
     "judge": "judge",
     "diff": "diff",
+    "watch": "watch",
     "history": "history",
     "verify": "verify",
     "bundle": "bundle",
+    "init": "init",
+    "config": "config",
     "demo": "demo",
     "rules": "rules",
     "explain": "rules",
@@ -80,7 +83,7 @@ def main() -> None:
     except click.ClickException as error:
         _mistaken(told(" ".join(error.format_message().split()), LANGUAGE))
     except TlscheckError as error:
-        _mistaken(error.said(LANGUAGE))
+        _mistaken(error.said(LANGUAGE), error.code)
     except click.Abort:
         sys.exit(130)
     except click.exceptions.Exit as end:
@@ -90,7 +93,7 @@ def main() -> None:
         sys.exit(141)
 
 
-def _mistaken(words: str) -> NoReturn:
+def _mistaken(words: str, code: int = 2) -> NoReturn:
     """End with the user's mistake. To Nagios 2 would be CRITICAL, so it is told UNKNOWN."""
     if option(sys.argv[1:], "--format", "-f") == "nagios":
         from tlscheck.render import nagios
@@ -98,7 +101,7 @@ def _mistaken(words: str) -> NoReturn:
         click.echo(nagios.said(nagios.State.UNKNOWN, words))
         sys.exit(nagios.State.UNKNOWN)
     click.echo(f"tlscheck: {words}", err=True)
-    sys.exit(2)
+    sys.exit(code)
 
 
 __all__ = ["LANGUAGE", "main", "tlscheck"]

@@ -6,6 +6,7 @@ import gettext
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tlscheck import text
 
@@ -22,8 +23,27 @@ def option(arguments: Sequence[str], name: str = "--lang", short: str = "") -> s
     return None
 
 
-LANGUAGE = text.choose(option(sys.argv[1:]), None, os.environ)
-"""``ja`` or ``en``: by ``--lang``, else the locale."""
+def configured(arguments: Sequence[str]) -> str | None:
+    """The language that the configuration file of this run names, if it names one that there is.
+
+    What else is wrong with the file is told by who reads it.
+    """
+    path = option(arguments, "--config", "-c")
+    if path is None and arguments[:1] in (["watch"], ["config"]):
+        path = "tlscheck.toml"
+    if path is None or not Path(path).is_file():
+        return None
+    import tomllib
+
+    try:
+        found = tomllib.loads(Path(path).read_text(encoding="utf-8-sig")).get("language")
+    except (OSError, ValueError):
+        return None
+    return found if found in text.languages() else None
+
+
+LANGUAGE = text.choose(option(sys.argv[1:]), configured(sys.argv[1:]), os.environ)
+"""``ja`` or ``en``: by ``--lang``, else the configuration, else the locale."""
 OF_SHEETS = option(sys.argv[1:]) or "ja"
 """The language of spreadsheets: Japanese, unless ``--lang`` asks for another."""
 

@@ -83,6 +83,17 @@ def delivered(store: Store, number: int, now: datetime) -> None:
         )
 
 
+def last_made(store: Store, recipients: Sequence[str]) -> datetime | None:
+    """When the last mail for one of the *recipients* was made, delivered or not."""
+    with store.reading() as db:
+        (found,) = db.execute(
+            "SELECT max(made) FROM outbox WHERE EXISTS (SELECT 1 FROM json_each(recipients) AS to_"
+            " WHERE to_.value IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(recipients)),),
+        ).fetchone()
+    return moment(found) if found else None
+
+
 def last_delivered(store: Store) -> datetime | None:
     """When a mail was delivered last."""
     with store.reading() as db:

@@ -12,17 +12,35 @@ import ipaddress
 import json
 import re
 import tomllib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
+from tlscheck.config.lines import line_of
+from tlscheck.config.watching import (
+    Link,
+    Mail,
+    Metrics,
+    Ping,
+    Recipient,
+    Secret,
+    Watch,
+    Webhook,
+    mailbox,
+    relay,
+)
 from tlscheck.errors import ConfigError
 from tlscheck.mistakes import minded, unparsed
 from tlscheck.model import Waiver
 from tlscheck.text import Phrase
+
+Where = tuple[str | int, ...]
+"""Keys, and places in lists, from the top down."""
 
 ALL = "all"
 """Stands for every checklist there is."""
@@ -166,62 +184,114 @@ class Settings:
     sheet: Sheet = Sheet()
     waiver: tuple[Waiver, ...] = ()
     """``[[waiver]]``."""
+    mail: Mail | None = None
+    watch: Watch = field(default_factory=Watch)
+    webhook: Webhook | None = None
+    metrics: Metrics | None = None
+    ping: Ping | None = None
 
 
 def load(path: Path) -> Settings:
     """The settings in the file *path*. ConfigError."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return parse(path.read_text(encoding="utf-8-sig"), path)
     except OSError as error:
         raise ConfigError(
             "{file}: cannot be read: {detail}; name another with -c",
             file=path,
             detail=error.strerror or str(error),
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "{file}: is not TOML in UTF-8: {words}; correct it there",
-            file=path,
-            words=unparsed(error),
-        ) from error
+    except UnicodeDecodeError as error:
+        raise _no_toml(path, error) from error
+
+
+def _no_toml(path: Path, error: ValueError) -> ConfigError:
+    return ConfigError(
+        "{file}: is not TOML in UTF-8: {words}; correct it there", file=path, words=unparsed(error)
+    )
+
+
+def parse(text: str, path: Path) -> Settings:
+    """The settings in *text*, which is that of the file *path*. ConfigError."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(path, error) from error
     try:
         # As JSON and strictly: lists become tuples, but "30" no number.
-        text = json.dumps(_full(content), default=_foreign)
-        settings = _ADAPTER.validate_json(text, strict=True, extra="forbid")
+        data = json.dumps(_full(content), default=_foreign)
+        settings = _ADAPTER.validate_json(data, strict=True, extra="forbid")
     except ValidationError as error:
-        raise ConfigError("{file}{mistake}", file=path, mistake=_mistake(error)) from error
-    for number, root in enumerate(settings.network.roots):
-        if place(root, 53) is None:
-            raise ConfigError(
-                "{file}, key {key}: must be an address, with a port or without, not {value}; write"
-                " {example}",
-                file=path,
-                key=f"network.roots[{number}]",
-                value=root,
-                example=_example("network.roots"),
-            )
-    for number, waiver in enumerate(settings.waiver):
-        _complete(path, f"waiver[{number}]", waiver)
+        where, mistake = _mistake(error)
+        raise _told(path, text, where, mistake) from error
+    for wrong, wanted in _unfit(settings):
+        raise _told(path, text, wrong, _minded(_key(wrong), wanted))
     return settings
 
 
-def _complete(path: Path, key: str, waiver: Waiver) -> None:
-    """Refuse a waiver that does not say of what, why and by whom."""
+def _told(path: Path, text: str, where: Where, mistake: Phrase) -> ConfigError:
+    line = line_of(text, where)
+    on = Phrase(", line {line}", line=line) if line else ""
+    return ConfigError("{file}{on}{mistake}", file=path, on=on, mistake=mistake)
+
+
+def _unfit(settings: Settings) -> Iterator[tuple[Where, Phrase]]:
+    """What each value by itself does not show: where it stands, and what it must be."""
+    for number, root in enumerate(settings.network.roots):
+        if place(root, 53) is None:
+            yield ("network", "roots", number), Phrase("must be an address, with a port or without")
+    for number, waiver in enumerate(settings.waiver):
+        yield from _incomplete(("waiver", number), waiver)
+    if settings.mail is not None:
+        yield from _unfit_mail(settings.mail)
+        labels = {target.label for target in settings.targets}
+        for number, each in enumerate(settings.mail.to):
+            if unknown := [label for label in each.labels if label not in labels]:
+                where = "mail", "to", number, "labels"
+                yield (
+                    where,
+                    Phrase("must be labels of targets, as {label} is not", label=unknown[0]),
+                )
+    for table in ("webhook", "ping"):
+        if (told := getattr(settings, table)) is not None:
+            yield from _unfit_place(told.url, (table, "url"))
+    if settings.webhook is not None and settings.webhook.token is not None:
+        yield from _unfit_place(settings.webhook.token, ("webhook", "token"))
+
+
+def _unfit_mail(mail: Mail) -> Iterator[tuple[Where, Phrase]]:
+    where = relay(mail.smtp)
+    if where is None:
+        yield ("mail", "smtp"), Phrase("must be the URL of a mail server, without a password")
+    if mailbox(mail.sender) is None:
+        yield ("mail", "from"), Phrase("must be a mail address")
+    for number, each in enumerate(mail.to):
+        found = mailbox(each.address)
+        if found is None or found[0]:
+            yield ("mail", "to", number, "address"), Phrase("must be a mail address without a name")
+    if mail.password is not None:
+        yield from _unfit_place(mail.password, ("mail", "password"))
+        if where and not where.user:
+            yield ("mail", "smtp"), Phrase("must name the user whose password is given")
+        if where and where.tls == "none" and not where.is_loopback:
+            yield ("mail", "smtp"), Phrase("must use TLS, since a password is sent")
+
+
+def _unfit_place(where: Secret | Link, key: Where) -> Iterator[tuple[Where, Phrase]]:
+    named = [value for value in dataclasses.astuple(where) if value]
+    if len(named) != 1:
+        yield key, Phrase("must name one place: env, file or credential")
+    elif "/" in where.credential:
+        yield key, Phrase("must name a credential, not a file")
+
+
+def _incomplete(where: Where, waiver: Waiver) -> Iterator[tuple[Where, Phrase]]:
+    """What a waiver lacks that must say of what, why and by whom."""
     if bool(waiver.item) == bool(waiver.rule):
-        raise ConfigError(
-            "{file}, key {key}: must have either an item or a rule; write {example}",
-            file=path,
-            key=key,
-            example=_example("waiver.item"),
-        )
+        yield where, Phrase("must have either an item or a rule")
     for name in ("reason", "who"):
         if not getattr(waiver, name).strip():
-            raise ConfigError(
-                "{file}, key {key}: must not be empty; write {example}",
-                file=path,
-                key=f"{key}.{name}",
-                example=_example(f"waiver.{name}"),
-            )
+            yield (*where, name), Phrase("must not be empty")
 
 
 def place(text: str, port: int) -> tuple[str, int] | None:
@@ -239,23 +309,39 @@ _ADAPTER = TypeAdapter(Settings)
 
 
 def _full(content: dict[str, Any]) -> dict[str, Any]:
-    """*content* with each target as a table, and the one kind of date as JSON has it."""
-    targets, domains = content.get("targets"), content.get("domain")
-    if isinstance(targets, list):
-        tables = [{"target": each} if isinstance(each, str) else each for each in targets]
-        content = content | {"targets": tables}
-    if isinstance(domains, dict):
+    """*content* with each target, recipient and URL as a table, and dates as JSON has them."""
+    content = content | {
+        name: value
+        for name, value in {
+            "targets": _tables(content.get("targets"), "target"),
+            "waiver": _each(content.get("waiver"), lambda table: _dated(table, "until")),
+        }.items()
+        if value is not None
+    }
+    if isinstance(domains := content.get("domain"), dict):
         dated = {name: _dated(each, "in_use_since") for name, each in domains.items()}
         content = content | {"domain": dated}
-    if isinstance(waivers := content.get("waiver"), list):
-        content = content | {"waiver": [_dated(each, "until") for each in waivers]}
+    if isinstance(mail := content.get("mail"), dict) and "to" in mail:
+        content = content | {"mail": mail | {"to": _tables(mail["to"], "address")}}
+    for name in ("webhook", "ping"):
+        if isinstance(table := content.get(name), dict) and isinstance(table.get("url"), str):
+            content = content | {name: table | {"url": {"url": table["url"]}}}
     return content
 
 
+def _each(entries: Any, change: Callable[[Any], Any]) -> Any:
+    return [change(each) for each in entries] if isinstance(entries, list) else entries
+
+
+def _tables(entries: Any, key: str) -> Any:
+    """A list in which each string is a table with that *key*."""
+    return _each(entries, lambda each: {key: each} if isinstance(each, str) else each)
+
+
 def _dated(table: Any, key: str) -> Any:
-    day = table.get(key) if isinstance(table, dict) else None
-    if isinstance(day, date) and not isinstance(day, datetime):
-        return table | {key: day.isoformat()}
+    when = table.get(key) if isinstance(table, dict) else None
+    if isinstance(when, date) and not isinstance(when, datetime):
+        return table | {key: when.isoformat()}
     return table
 
 
@@ -267,18 +353,30 @@ def _foreign(value: object) -> list[str]:
 # ---- mistakes --------------------------------------------------------------------------------
 
 _KNOWN: dict[str, tuple[str, ...]] = {
-    table: tuple(each.name for each in dataclasses.fields(kind))
+    table: tuple(
+        "from" if each.name == "sender" else each.name for each in dataclasses.fields(kind)
+    )
     for table, kind in (
         ("", Settings),
         ("budgets", Budgets),
         ("targets", Listed),
         ("network", Network),
         ("domain.*", Domain),
-        ("history", History),
         ("endpoints.*", Endpoint),
         ("exposure", Exposure),
+        ("history", History),
         ("sheet", Sheet),
         ("waiver", Waiver),
+        ("mail", Mail),
+        ("mail.to", Recipient),
+        ("mail.password", Secret),
+        ("watch", Watch),
+        ("webhook", Webhook),
+        ("webhook.url", Link),
+        ("webhook.token", Secret),
+        ("metrics", Metrics),
+        ("ping", Ping),
+        ("ping.url", Link),
     )
 }
 """The keys of each table."""
@@ -302,6 +400,28 @@ _EXAMPLES = {
     "history.path": 'path = "/var/lib/tlscheck/history.db"',
     "history.keep_days": "keep_days = 400",
     "history.keep": "keep = 30",
+    "mail": "[mail]",
+    "mail.smtp": 'smtp = "smtp://relay.example.jp:587"',
+    "mail.from": 'from = "tlscheck@example.jp"',
+    "mail.to": 'to = ["a@example.jp", {address = "b@example.jp", labels = ["booking"]}]',
+    "mail.subject": 'subject = "[tlscheck]"',
+    "mail.digest": 'digest = "weekly"',
+    "mail.attach": 'attach = ["html", "json"]',
+    "mail.largest": "largest = 7000000",
+    "mail.password": 'password = {file = "/etc/tlscheck/smtp"}',
+    "mail.ca_file": 'ca_file = "/etc/tlscheck/ca.pem"',
+    "mail.timeout": "timeout = 60",
+    "watch": "[watch]",
+    "watch.deadline": "deadline = 3600",
+    "watch.lock": 'lock = "/run/lock/tlscheck"',
+    "watch.at": 'at = "03:17"',
+    "webhook": "[webhook]",
+    "webhook.url": 'url = {file = "/etc/tlscheck/webhook"}',
+    "webhook.token": 'token = {env = "TLSCHECK_TOKEN"}',
+    "metrics": "[metrics]",
+    "metrics.path": 'path = "/var/lib/prometheus/node-exporter/tlscheck.prom"',
+    "ping": "[ping]",
+    "ping.url": 'url = {file = "/etc/tlscheck/ping"}',
     "domain": '[domain."clinic.example.jp"]',
     "domain.*.holder": 'holder = ["Example Clinic"]',
     "domain.*.registrar": 'registrar = ["Example Registrar"]',
@@ -336,14 +456,29 @@ _NAMED = ("domain", "endpoints")
 
 
 _UNKNOWN = "unexpected_keyword_argument"
+_SECRETS = ("mail.password", "webhook.token")
 
 
-def _mistake(error: ValidationError) -> Phrase:
-    """What pydantic minds first, unknown keys before all, in one line with its remedy."""
+def _mistake(error: ValidationError) -> tuple[Where, Phrase]:
+    """What pydantic minds first, unknown keys before all: where it is, and its remedy."""
     mistakes = error.errors(include_url=False)
     first = next((each for each in mistakes if each["type"] == _UNKNOWN), mistakes[0])
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    key, value = _line(place.removeprefix(".")), f"{first['input']!r:.60}"
+    return first["loc"], _phrase(first)
+
+
+def _key(where: Where) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return _line(place.removeprefix("."))
+
+
+def _minded(key: str, wanted: Phrase) -> Phrase:
+    return Phrase(
+        ", key {key}: {wanted}; write {example}", key=key, wanted=wanted, example=_example(key)
+    )
+
+
+def _phrase(first: ErrorDetails) -> Phrase:
+    key, value = _key(first["loc"]), f"{first['input']!r:.60}"
     general = _general(first["loc"])
     match first["type"]:
         case "unexpected_keyword_argument":
@@ -354,8 +489,10 @@ def _mistake(error: ValidationError) -> Phrase:
             )
         case "tuple_type":
             wanted = Phrase("must be a list")
-        case "dataclass_type" if key.startswith("targets"):
+        case "dataclass_type" if key.startswith(("targets", "mail.to", "webhook.url", "ping.url")):
             wanted = Phrase("must be a string or a table")
+        case "dataclass_type" if key in _SECRETS:
+            return _minded(key, Phrase("must not stand here; say where it is kept"))
         case "string_too_short":
             return Phrase(
                 ", key {key}: must not be empty; write {example}",

@@ -1,0 +1,207 @@
+"""Letters: what they say, and that nothing a server sent is more than text in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from tests import make
+from tests.history.make_history import old
+from tests.smtp import body, parsed
+from tlscheck import judge
+from tlscheck.changes import Accepted, Change, Direction, Origin
+from tlscheck.config.watching import Mail, Recipient, Waiver, mailbox
+from tlscheck.errors import HistoryError
+from tlscheck.mail.letter import Letter, letter
+from tlscheck.mail.news import News, Occasion
+from tlscheck.model import Problem, Severity
+
+AT = datetime(2026, 11, 21, 3, 17, tzinfo=UTC)
+MAIL = Mail("smtp://localhost", "検査 <tlscheck@例え.jp>", (Recipient("a@example.jp"),))
+HOSTILE = (
+    "x\r\nBcc: all@example.jp\r\n\r\n<script>alert(1)</script>\x1b[31m\u202egnp\u2028.\r\n.\r\n"
+)
+
+
+def change(words: str = "TLS 1.0", **values: Any) -> Change:
+    told = {
+        "kind": Origin.ENDPOINT,
+        "target": "https://www.example.jp:443#192.0.2.1",
+        "subject": "tls.versions",
+        "code": "unwanted",
+        "template": "{verdict}, before: {verdict_before}",
+        "values": {"verdict": "fail", "verdict_before": "pass"},
+        "severity": Severity.HIGH,
+        "direction": Direction.WORSE,
+        "evidence": (Problem("unwanted", "{version} is accepted", version=words),),
+    }
+    return Change(**(told | values))
+
+
+def news(*changes: Change, **more: Any) -> News:
+    report = judge.judge(make.scan(old(), make.good_look("other.example.jp")))
+    occasion = Occasion.CHANGED if changes else Occasion.BASELINE
+    return News(report, more.pop("occasion", occasion), changes, AT, **more)
+
+
+def made(it: News, lang: str = "ja", mail: Mail = MAIL, *to: str) -> Letter:
+    return letter(it, mail, to or ("a@example.jp", "b@example.jp"), b"seed", AT, lang)
+
+
+def test_it_goes_through_any_relay() -> None:
+    raw = made(news(change())).message
+    assert raw.isascii()
+    lines = raw.split(b"\r\n")
+    assert max(map(len, lines)) <= 78
+    assert not any(b"\n" in line or b"\r" in line for line in lines)
+    assert b"8bit" not in raw
+
+
+def test_its_head_and_its_parts() -> None:
+    message = parsed(made(news(change())).message)
+    assert message["Subject"].startswith("[tlscheck] 高")
+    assert "www.example.jp:443 (192.0.2.1)" in message["Subject"]
+    assert message["From"] == "検査 <tlscheck@xn--r8jz45g.jp>"
+    assert message["To"] == "a@example.jp, b@example.jp"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Message-ID"].endswith("@xn--r8jz45g.jp>")
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+    assert "接続先" in body(message)
+    assert "接続先" in body(message, "html")
+
+
+def test_attachments_by_choice() -> None:
+    mail = replace(MAIL, attach=("html", "json"))
+    message = parsed(made(news(change()), "ja", mail).message)
+    files = {part.get_filename(): part.get_content_type() for part in message.iter_attachments()}
+    day = f"{news().report.scan.at:%Y-%m-%d}"
+    assert files == {
+        f"tlscheck-{day}.html": "text/html",
+        f"tlscheck-{day}.json": "application/json",
+    }
+    small = parsed(made(news(change()), "en", replace(mail, largest=10_000)).message)
+    assert list(small.iter_attachments()) == []
+    assert "as html is too large to be attached" in body(small)
+
+
+def test_the_same_letter_has_the_same_id() -> None:
+    ids = {made(news(change())).message_id for _ in range(2)}
+    assert len(ids) == 1
+    assert made(news(change()), "ja", MAIL, "c@example.jp").message_id not in ids
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_nothing_that_a_server_sent_is_more_than_text(lang: str) -> None:
+    hostile = change(
+        HOSTILE,
+        target=f"https://{HOSTILE}:443",
+        subject=HOSTILE,
+        values={"verdict": HOSTILE, "verdict_before": "pass"},
+    )
+    key = hostile.key
+    it = news(
+        hostile, change(code="b"), accepted={key: Accepted(key, HOSTILE, HOSTILE, "2026-01-01")}
+    )
+    raw = made(it, lang).message
+    message = parsed(raw)
+    assert set(message.keys()) == {
+        "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "Content-Language",
+        "MIME-Version", "Content-Type",
+    }  # fmt: skip
+    assert message["To"] == "a@example.jp, b@example.jp"
+    assert message.defects == []
+    text, page = body(message), body(message, "html")
+    for shown in (text, page, message["Subject"]):
+        assert not any(bad in shown for bad in ("\x1b", "\u202e", "\u2028", "\r"))
+    assert "\nBcc:" not in text
+    assert "<script>" not in page
+    assert "\n.\n" not in text
+
+
+def test_a_subject_that_a_server_made_is_hostile_alone() -> None:
+    message = parsed(made(news(change(HOSTILE)), "en").message)
+    assert message["Subject"].startswith("[tlscheck] High: www.example.jp:443")
+    assert "Bcc" not in message.keys()  # noqa: SIM118 - case-insensitive otherwise
+    assert len(message["Subject"]) < 200
+
+
+@pytest.mark.parametrize(
+    ("it", "subject", "text"),
+    [
+        (news(), "First look: Fail ", "The first look at 2 targets"),
+        (news(occasion=Occasion.QUIET), "Nothing changed: Fail ", "still at work"),
+        (news(occasion=Occasion.BLIND), "What changed is not known: Fail ", "how it stands"),
+        (news(change()), "High: www.example.jp:443 (", "for the worse: 1"),
+        (news(change(), change(code="b")), "(and 1 more)", "for the worse: 2"),
+        (news(change(), unconfirmed=3), "High", "did not show 3 differences again"),
+        (
+            news(change(), unkept=HistoryError("{file}: full", file="h.db")),
+            "The history was not kept; High",
+            "The history was not kept: h.db: full",
+        ),
+        (
+            news(occasion=Occasion.BLIND, unread=HistoryError("{file}: bad", file="h.db")),
+            "What changed",
+            "could not be compared with: h.db: bad",
+        ),
+    ],
+)
+def test_occasions(it: News, subject: str, text: str) -> None:
+    message = parsed(made(it, "en").message)
+    assert subject in message["Subject"]
+    assert text in body(message)
+    assert text in body(message, "html")
+
+
+def test_the_worst_comes_first_and_the_accepted_last() -> None:
+    mild = change(severity=Severity.LOW, evidence=(), code="mild")
+    grave = change(severity=Severity.CRITICAL, code="grave")
+    known = {grave.key: Accepted(grave.key, "Sato", "meant", "2026-11-20T00:00:00+00:00")}
+    assert "Critical" in parsed(made(news(mild, grave), "en").message)["Subject"]
+    message = parsed(made(news(mild, grave, accepted=known), "en").message)
+    assert "Low: www.example.jp:443" in message["Subject"]
+    assert "accepted by Sato on 2026-11-20: meant" in body(message)
+
+
+def test_what_is_borne_is_said_to_be() -> None:
+    waiver = Waiver(
+        "tls.deprecated-versions", "Sato", "until March", date(2027, 3, 31), "www.example.jp"
+    )
+    it = news(waivers=(waiver,))
+    (borne,) = [f for f in it.report.own() if it.waived(f)]
+    assert borne.rule == "tls.deprecated-versions"
+    assert "borne until 2027-03-31 by Sato: until March" in body(parsed(made(it, "en").message))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a@example.jp", ("", "a@example.jp")),
+        ("A B <a@example.jp>", ("A B", "a@example.jp")),
+        ('"検査" <a@例え.jp>', ("検査", "a@xn--r8jz45g.jp")),
+        ("root@localhost", ("", "root@localhost")),
+        ("a", None),
+        ("@example.jp", None),
+        ("a@", None),
+        ("a b@example.jp", None),
+        ("a..b@example.jp", None),
+        ("a@example..jp", None),
+        ("日本@example.jp", None),
+        ('"a b"@example.jp', None),
+        ("a@example.jp, b@example.jp", None),
+        ("a@example.jp\r\nBcc: b@example.jp", None),
+        ("x\n <a@example.jp>", None),
+        ("a@example.jp>", None),
+        ("a" * 65 + "@example.jp", None),
+        ("a@-x.jp", None),
+    ],
+)
+def test_addresses(text: str, expected: tuple[str, str] | None) -> None:
+    assert mailbox(text) == expected

@@ -1,0 +1,150 @@
+"""How the nightly run is started: a service and a timer for systemd, a line for crontab."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tlscheck.config import Settings
+from tlscheck.text import _N, voice
+
+_STOP = 300
+"""Seconds that a run has after SIGTERM: the looks in flight, judging, keeping and mailing."""
+
+HEAD = _N(
+    "Take systemd or cron, not both. Nothing is written for you: copy what stands below each line"
+    " into the file that it names."
+)
+SERVICE = _N("the service")
+TIMER = _N("the timer")
+DELIVERY = _N("mail that a relay did not take is tried again every half hour")
+ENABLE = _N("then: systemctl daemon-reload && systemctl enable --now {units}")
+CRON = _N("crontab -e: each night, and every half hour the mail that waits")
+
+
+def text(settings: Settings, config: Path, history: Path, lang: str) -> str:
+    """All of it, each part under a line that names its file."""
+    say = voice(lang)
+    config, history = config.absolute(), history.absolute()
+    command = f"{_quoted(_program())} watch -c {_quoted(str(config))}"
+    folder = "/etc/systemd/system"
+    hour, minute = settings.watch.at.split(":")
+    deliver = f"{command} --deliver"
+    timers = ("tlscheck.timer", "tlscheck-deliver.timer")
+    parts = [
+        f"# {say(HEAD)}",
+        f"\n# {folder}/tlscheck.service  ({say(SERVICE)})",
+        *_service(settings, command, config, history),
+        f"\n# {folder}/tlscheck.timer  ({say(TIMER)})",
+        *_timer("tlscheck", f"*-*-* {settings.watch.at}:00", "10min"),
+        f"\n# {folder}/tlscheck-deliver.service  ({say(DELIVERY)})",
+        *_service(settings, deliver, config, history),
+        f"\n# {folder}/tlscheck-deliver.timer",
+        *_timer("tlscheck-deliver", "*:11,41", "1min"),
+        f"\n# {say(ENABLE, units=' '.join(timers))}",
+        f"\n# {say(CRON)}",
+        f"{int(minute)} {int(hour)} * * *  {command.replace('%', chr(92) + '%')}",
+        f"11,41 * * * *  {deliver.replace('%', chr(92) + '%')}",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _program() -> str:
+    """The program as it was started, where that is itself, else where it is installed."""
+    started = Path(sys.argv[0])
+    if started.name == "tlscheck" and started.is_file():
+        return str(started.absolute())
+    beside = Path(sys.executable).with_name("tlscheck")
+    return str(beside) if beside.is_file() else shutil.which("tlscheck") or "/usr/bin/tlscheck"
+
+
+def _quoted(word: str) -> str:
+    """*word* for systemd and for a shell alike."""
+    plain = (
+        word.replace("/", "").replace("-", "").replace("_", "").replace(".", "").replace("%", "")
+    )
+    return word if plain.isalnum() and plain.isascii() else '"' + word.replace('"', '\\"') + '"'
+
+
+def _service(settings: Settings, command: str, config: Path, history: Path) -> Iterator[str]:
+    yield from (
+        "[Unit]",
+        "Description=tlscheck watch",
+        "Wants=network-online.target",
+        "After=network-online.target",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"ExecStart={command.replace('%', '%%')}",
+        f"User={_user()}",
+    )
+    yield f"WorkingDirectory={_path(config.parent)}"
+    yield from (_credentials(settings))
+    yield from (
+        "SuccessExitStatus=75",
+        f"TimeoutStartSec={int(settings.watch.deadline) + _STOP}",
+        f"TimeoutStopSec={_STOP}",
+        # The looks' own child processes end with their parent, not before.
+        "KillMode=mixed",
+        "UMask=0077",
+        "NoNewPrivileges=yes",
+        "PrivateTmp=yes",
+        "ProtectSystem=strict",
+    )
+    own = dict.fromkeys([history.parent, *_written(settings)])
+    yield "ReadWritePaths=" + " ".join(_quoted(f"-{_path(each)}") for each in own)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "root"
+
+
+def _path(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _written(settings: Settings) -> Iterator[Path]:
+    """The folders that are written to beside the history's."""
+    from tlscheck.domains import kept_in
+
+    if settings.metrics is not None:
+        yield Path(settings.metrics.path).absolute().parent
+    if settings.watch.lock:
+        yield Path(settings.watch.lock).absolute().parent
+    if (cache := kept_in()) is not None:
+        yield cache.parent
+
+
+def _credentials(settings: Settings) -> Iterator[str]:
+    """A line for each credential that the configuration names; where it is, the reader knows."""
+    places = [
+        settings.mail and settings.mail.password,
+        settings.webhook and settings.webhook.url,
+        settings.webhook and settings.webhook.token,
+        settings.ping and settings.ping.url,
+    ]
+    for name in dict.fromkeys(place.credential for place in places if place):
+        if name:
+            yield f"LoadCredential={name}:/etc/tlscheck/{name}"
+
+
+def _timer(unit: str, when: str, spread: str) -> Iterator[str]:
+    yield from (
+        "[Unit]",
+        f"Description={unit}",
+        "",
+        "[Timer]",
+        f"OnCalendar={when}",
+        f"RandomizedDelaySec={spread}",
+        "Persistent=true",
+        f"Unit={unit}.service",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    )

@@ -1,0 +1,173 @@
+"""One run, from the look to the last mail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tlscheck import compare, judge, pipeline, report
+from tlscheck.changes import Change, confirmed
+from tlscheck.errors import HistoryError, TlscheckError
+from tlscheck.halt import Halt
+from tlscheck.history import accepting, opened, scans
+from tlscheck.mail.letter import text
+from tlscheck.mail.news import Line, News, Occasion, view
+from tlscheck.net import now
+from tlscheck.pipeline import Tell
+from tlscheck.report import Report
+from tlscheck.watch import mailing, telling
+from tlscheck.watch.again import again, looked
+from tlscheck.watch.groups import worth
+from tlscheck.watch.plan import Plan
+
+ROUNDS = 2
+"""So often it is asked again, at the most, until two looks agree."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    report: Report
+    """Without what is borne."""
+    code: int
+    lines: list[TlscheckError | Line]
+    """Troubles, for standard error."""
+    text: str
+    """What there is to tell, where no mail does."""
+    figures: Mapping[str, float]
+
+
+@dataclass
+class Night:
+    """A run, and the troubles it has met."""
+
+    plan: Plan
+    tell: Tell
+    halt: Halt
+    lines: list[TlscheckError | Line] = field(default_factory=list)
+    code: int = 0
+    waiting: int = 0
+    """Messages that no relay has taken."""
+
+    async def run(self) -> Outcome:
+        """Deliver what waits, look, look again, keep, tell."""
+        if self.plan.post is not None and self.plan.history.exists():
+            await self._deliver(patience=False)
+            self.lines.clear()  # told once more after the look
+        scan = await pipeline.look(self.plan.order, self.tell, self.halt)
+        news = await self._settled(self._news(judge.judge(scan)))
+        news = await self._kept(news)
+        for trouble in (news.unread, news.unkept):
+            if trouble is not None:
+                self._minds(trouble)
+        if self.plan.webhook is not None and worth(news):
+            url, token, ca_file = self.plan.webhook
+            self.lines += [line for line in [await telling.post(url, token, news, ca_file)] if line]
+        self._prune()
+        return self._outcome(news)
+
+    def _outcome(self, news: News) -> Outcome:
+        made = news.report
+        borne = replace(made, findings=tuple(f for f in made.findings if news.waived(f) is None))
+        told = ""
+        if self.plan.post is None and worth(news):
+            words = view(mailing.settled(news), self.plan.lang)
+            told = text(words, words.notices)
+        figures = {
+            "changes": len(news.changes),
+            "history_kept": int(news.unkept is None),
+            "mail_queued": self.waiting,
+        }
+        return Outcome(borne, self.code, self.lines, told, figures)
+
+    def _minds(self, trouble: TlscheckError) -> None:
+        """A trouble that somebody must see to; each is told once."""
+        self.code = trouble.code
+        if str(trouble) not in map(str, self.lines):
+            self.lines.append(trouble)
+
+    # ---- what is new -------------------------------------------------------------------------
+
+    def _news(self, made: Report) -> News:
+        """What *made* tells beside what was kept."""
+        path = self.plan.history
+        try:
+            with opened(path, create=True) as store:
+                since = compare.latest(store, report.encode(made), str(path))
+                if since is None:
+                    return News(made, Occasion.BASELINE)
+                before = scans.one(store, since[0]).at
+                accepted = accepting.accepted(store)
+        except TlscheckError as error:
+            return News(made, Occasion.BLIND, unread=error)
+        # Where we stand changes with every dynamic address.
+        changes = tuple(change for change in since[1] if change.subject != "standpoint")
+        return News(made, Occasion.CHANGED, changes, before, accepted)
+
+    async def _settled(self, news: News) -> News:
+        """*news* after asking again what it tells, until two looks agree; the last one counts."""
+        first = {_mark(change) for change in looked(news.changes)}
+        for _ in range(ROUNDS):
+            doubtful = looked(news.changes)
+            if not doubtful or self.halt.closing:
+                break
+            scan = await again(self.plan.order, news.report.scan, doubtful, self.tell, self.halt)
+            if self.halt.closing:  # it may have been cut short, where the first was whole
+                break
+            before, news = news.changes, self._news(judge.judge(scan))
+            if confirmed(news.changes, before) == news.changes:
+                break
+        blips = first - {_mark(change) for change in news.changes}
+        return replace(news, unconfirmed=len(blips))
+
+    # ---- what becomes of it ------------------------------------------------------------------
+
+    async def _kept(self, news: News) -> News:
+        """Keep the scan and its mail, both or neither, and send; where nothing can be kept, send
+        all the same.
+        """
+        data, post, path = report.encode(news.report), self.plan.post, self.plan.history
+        try:
+            with opened(path, create=True) as store, store.writing():
+                number, _ = scans.keep(store, data, str(path), now())
+                news = replace(news, scan=number)
+                if post is not None:
+                    mailing.put(store, post.letters(news, store, data), now(), number)
+        except TlscheckError as error:
+            news = replace(news, scan=None, unkept=error)
+            if post is not None:
+                letters = list(post.letters(news, None, data))
+                patience = not self.halt.closing
+                self.lines += await mailing.send_directly(letters, post, patience=patience)
+            return news
+        if post is not None:
+            await self._deliver(patience=not self.halt.closing)
+        return news
+
+    async def _deliver(self, *, patience: bool) -> None:
+        """Send what waits."""
+        post = self.plan.post
+        assert post is not None
+        try:
+            with opened(self.plan.history) as store:
+                done = await mailing.deliver_patiently(store, post, patience=patience)
+        except HistoryError as error:
+            self._minds(error)
+            return
+        self.lines += done.lines
+        self.waiting = done.left
+
+    def _prune(self) -> None:
+        told = self.plan.settings.history
+        if self.code:
+            return
+        try:
+            with opened(self.plan.history) as store:
+                scans.prune(store, now(), told.keep_days, told.keep)
+        except HistoryError as error:
+            self._minds(error)
+
+
+def _mark(change: Change) -> tuple[str, str, str]:
+    return change.target, change.subject, change.code
