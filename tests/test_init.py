@@ -199,7 +199,7 @@ def test_check_finds_what_a_run_would(tmp_path: Path) -> None:
         assert done.stderr.count("\n") == 1
     path.write_text(base + mail)
     done = tlscheck(tmp_path, "config", "check")
-    assert done.stdout == "tlscheck.toml: is right; 1 targets, mail to x@y.jp\n"
+    assert done.stdout == "tlscheck.toml: is right; targets: 1, mail to x@y.jp\n"
 
 
 # ---- secrets ---------------------------------------------------------------------------------

@@ -61,8 +61,11 @@ def kept_in() -> Path | None:
     """The folder in which registries' answers are kept; ``None``: nobody says where this user is at
     home.
     """
-    folder = Path(platformdirs.user_cache_dir("tlscheck")) / REGISTRATION
-    return folder if folder.is_absolute() else None
+    try:
+        folder = Path(platformdirs.user_cache_dir("tlscheck")) / REGISTRATION
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None  # older platformdirs leave the ~
 
 
 def declared(settings: config.Settings, path: str) -> dict[str, Declared]:

@@ -135,7 +135,7 @@ def test_a_subject_that_a_server_made_is_hostile_alone() -> None:
 @pytest.mark.parametrize(
     ("it", "subject", "text"),
     [
-        (news(), "First look: Fail ", "The first look at 2 targets"),
+        (news(), "First look: Fail ", "looked at for the first time: 2."),
         (news(occasion=Occasion.QUIET), "Nothing changed: Fail ", "still at work"),
         (news(occasion=Occasion.BLIND), "What changed is not known: Fail ", "how it stands"),
         (news(change()), "High: www.example.jp:443 (", "for the worse: 1"),

@@ -47,9 +47,9 @@ def check(path: str) -> None:
     from tlscheck.watch.plan import plan
 
     settings = _loaded(path)
-    made = plan(settings, Path(path), history_of(settings, Path(path)), LANGUAGE)
+    made = plan(settings, Path(path), history_of(settings), LANGUAGE)
     say = voice(LANGUAGE)
-    template = _N("{file}: is right; {number} targets, mail to {recipients}")
+    template = _N("{file}: is right; targets: {number}, mail to {recipients}")
     recipients = made.post.mail.to if made.post else ()
     click.echo(
         say(

@@ -11,6 +11,7 @@ import click
 
 from tlscheck.cli import options
 from tlscheck.cli.words import LANGUAGE, _
+from tlscheck.errors import HistoryError
 from tlscheck.text import _N
 
 if TYPE_CHECKING:
@@ -51,9 +52,18 @@ def where(path: str | None, config: str | None) -> Path:
 
 
 def _usual() -> Path:
+    """In the user's own folder for such things. HistoryError."""
     import platformdirs
 
-    return Path(platformdirs.user_state_path("tlscheck")) / "history.db"
+    try:
+        found = Path(platformdirs.user_state_path("tlscheck")) / "history.db"
+    except RuntimeError:
+        found = Path()
+    if not found.is_absolute():  # older platformdirs leave the ~
+        raise HistoryError(
+            "this user has no home; name a file with --history, or as path in [history]"
+        )
+    return found
 
 
 def shown(

@@ -14,7 +14,7 @@ import click
 
 from tlscheck.cli import kept, options
 from tlscheck.cli.words import LANGUAGE, _
-from tlscheck.errors import BusyError, ConfigError, TlscheckError
+from tlscheck.errors import BusyError, TlscheckError
 from tlscheck.text import voice
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def watch(config: str, fail_on: str | None, deliver: bool, install_help: bool) -
     path = Path(config)
     missing = install_help and not path.exists()  # it may be made later
     settings = configuration.Settings() if missing else configuration.load(path)
-    history = history_of(settings, path)
+    history = history_of(settings)
     if install_help:
         click.echo(install.text(settings, path, history, LANGUAGE), nl=False)
         return
@@ -80,16 +80,9 @@ def watch(config: str, fail_on: str | None, deliver: bool, install_help: bool) -
         raise
 
 
-def history_of(settings: Settings, path: Path) -> Path:
-    """The file of the history. ConfigError."""
-    found = Path(settings.history.path) if settings.history.path else kept.where(None, None)
-    if not settings.history.path and not found.is_absolute():
-        raise ConfigError(
-            '{file}: this user has no home; write path = "/var/lib/tlscheck/history.db" into'
-            " [history]",
-            file=path,
-        )
-    return found
+def history_of(settings: Settings) -> Path:
+    """The file of the history. HistoryError."""
+    return Path(settings.history.path) if settings.history.path else kept.where(None, None)
 
 
 def _ran(plan: Plan, fail_on: str | None) -> int:

@@ -225,7 +225,10 @@ def _headline(news: News, lang: str) -> str:
         case Occasion.BASELINE:
             number = len(news.report.scan.looks)
             return say(
-                _N("The first look at {number} targets. From now on only what changes is mailed."),
+                _N(
+                    "Targets looked at for the first time: {number}. From now on only what changes"
+                    " is mailed."
+                ),
                 number=number,
             )
         case Occasion.BLIND:
