@@ -123,9 +123,13 @@ def test_waivers(file: Path) -> None:
         (
             'item = "vendor-138/44"',
             "",
-            ", key waiver[0]: must have either an item or a rule; write",
+            ", key waiver[0].item: must have either an item or a rule; write",
         ),
-        ("target =", "rule =", ", key waiver[0]: must have either an item or a rule; write item ="),
+        (
+            "target =",
+            "rule =",
+            ", key waiver[0].item: must have either an item or a rule; write item =",
+        ),
     ],
 )
 def test_a_waiver_says_what_why_who_and_until(

@@ -153,8 +153,8 @@ url = "https://hooks.example/services/T0/B0/geheim?key=geheim"
 url = {env = "PING"}
 [[waiver]]
 rule = "tls.versions"
-by = "Sato"
-why = "soon"
+who = "Sato"
+reason = "soon"
 until = 2027-03-31
 """
     path = tmp_path / "tlscheck.toml"

@@ -13,11 +13,11 @@ from tests.history.make_history import old
 from tests.smtp import body, parsed
 from tlscheck import judge
 from tlscheck.changes import Accepted, Change, Direction, Origin
-from tlscheck.config.watching import Mail, Recipient, Waiver, mailbox
+from tlscheck.config.watching import Mail, Recipient, mailbox
 from tlscheck.errors import HistoryError
 from tlscheck.mail.letter import Letter, letter
 from tlscheck.mail.news import News, Occasion
-from tlscheck.model import Problem, Severity
+from tlscheck.model import Problem, Severity, Waiver
 
 AT = datetime(2026, 11, 21, 3, 17, tzinfo=UTC)
 MAIL = Mail("smtp://localhost", "検査 <tlscheck@例え.jp>", (Recipient("a@example.jp"),))
@@ -172,9 +172,14 @@ def test_the_worst_comes_first_and_the_accepted_last() -> None:
 
 def test_what_is_borne_is_said_to_be() -> None:
     waiver = Waiver(
-        "tls.deprecated-versions", "Sato", "until March", date(2027, 3, 31), "www.example.jp"
+        rule="tls.deprecated-versions",
+        target="www.example.jp",
+        who="Sato",
+        reason="until March",
+        until=date(2027, 3, 31),
     )
-    it = news(waivers=(waiver,))
+    it = news()
+    it = replace(it, report=judge.judge(replace(it.report.scan, waivers=(waiver,))))
     (borne,) = [f for f in it.report.own() if it.waived(f)]
     assert borne.rule == "tls.deprecated-versions"
     assert "borne until 2027-03-31 by Sato: until March" in body(parsed(made(it, "en").message))

@@ -9,9 +9,9 @@ from tests import make
 from tests.history.make_history import old
 from tlscheck import judge
 from tlscheck.changes import Accepted, Change, Direction, Origin
-from tlscheck.config.watching import Mail, Recipient, Waiver
+from tlscheck.config.watching import Mail, Recipient
 from tlscheck.mail.news import News, Occasion
-from tlscheck.model import Severity
+from tlscheck.model import Severity, Waiver
 from tlscheck.pipeline import Asked
 from tlscheck.targets import parse
 from tlscheck.watch.groups import Group, groups, part, worth
@@ -85,9 +85,17 @@ def test_what_is_worth_a_letter() -> None:
     known = {one.key: Accepted(one.key, "Sato", "meant", "2026-11-20T00:00:00+00:00")}
     assert not worth(replace(news(one), accepted=known))
     assert worth(replace(news(one, change(WWW, "y")), accepted=known))
-    waiver = Waiver("tls.versions", "Sato", "x", date(2027, 1, 1), "www.example.jp")
-    assert not worth(replace(news(one), waivers=(waiver,)))
-    assert worth(replace(news(one, change(OTHER)), waivers=(waiver,)))
+    waiver = Waiver(
+        rule="tls.deprecated-versions",
+        target="www.example.jp",
+        who="Sato",
+        reason="x",
+        until=date(2027, 1, 1),
+    )
+    borne = judge.judge(replace(REPORT.scan, waivers=(waiver,)))
+    one = replace(one, subject="tls.deprecated-versions")
+    assert not worth(replace(news(one), report=borne))
+    assert worth(replace(news(one, change(OTHER)), report=borne))
     assert worth(replace(news(), occasion=Occasion.BASELINE))
 
 

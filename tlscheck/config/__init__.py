@@ -225,7 +225,7 @@ def parse(text: str, path: Path) -> Settings:
         where, mistake = _mistake(error)
         raise _told(path, text, where, mistake) from error
     for wrong, wanted in _unfit(settings):
-        raise _told(path, text, wrong, _minded(_key(wrong), wanted))
+        raise _told(path, text, wrong, _minded(wrong, wanted))
     return settings
 
 
@@ -288,7 +288,7 @@ def _unfit_place(where: Secret | Link, key: Where) -> Iterator[tuple[Where, Phra
 def _incomplete(where: Where, waiver: Waiver) -> Iterator[tuple[Where, Phrase]]:
     """What a waiver lacks that must say of what, why and by whom."""
     if bool(waiver.item) == bool(waiver.rule):
-        yield where, Phrase("must have either an item or a rule")
+        yield (*where, "item"), Phrase("must have either an item or a rule")
     for name in ("reason", "who"):
         if not getattr(waiver, name).strip():
             yield (*where, name), Phrase("must not be empty")
@@ -471,9 +471,12 @@ def _key(where: Where) -> str:
     return _line(place.removeprefix("."))
 
 
-def _minded(key: str, wanted: Phrase) -> Phrase:
+def _minded(where: Where, wanted: Phrase) -> Phrase:
     return Phrase(
-        ", key {key}: {wanted}; write {example}", key=key, wanted=wanted, example=_example(key)
+        ", key {key}: {wanted}; write {example}",
+        key=_key(where),
+        wanted=wanted,
+        example=_example(_general(where)),
     )
 
 
@@ -492,7 +495,7 @@ def _phrase(first: ErrorDetails) -> Phrase:
         case "dataclass_type" if key.startswith(("targets", "mail.to", "webhook.url", "ping.url")):
             wanted = Phrase("must be a string or a table")
         case "dataclass_type" if key in _SECRETS:
-            return _minded(key, Phrase("must not stand here; say where it is kept"))
+            return _minded(first["loc"], Phrase("must not stand here; say where it is kept"))
         case "string_too_short":
             return Phrase(
                 ", key {key}: must not be empty; write {example}",
