@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,9 +60,14 @@ def _post(settings: Settings, asked: Order, lang: str) -> Post | None:
                 form=form,
                 names=tuple(name for name in letter.TYPES if name in FORMATS),
             )
+        if form == "pdf" and find_spec("typst") is None:
+            raise ConfigError("key mail.attach: pdf needs typst; {command}", command=_TYPST)
     password = secrets.secret(mail.password, "mail.password") if mail.password else ""
     ca_file = _file(mail.ca_file, "mail.ca_file")
     return Post(mail, relay.Means(where, password, ca_file, mail.timeout), asked.targets, lang)
+
+
+_TYPST = "pip install 'tlscheck[pdf]'"
 
 
 def _webhook(settings: Settings) -> tuple[str, str, bytes | None] | None:
