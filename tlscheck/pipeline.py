@@ -101,6 +101,8 @@ class Order:
     """How domains are looked at."""
     exposure: exposure.Order | None = None
     """How addresses are looked at; ``None``: as usual."""
+    management: bool | None = None
+    """Whether pages of management are asked for; ``None``: where ports are asked about."""
     unannounced: bool = False
     """Whether QUIC is asked for beside pages that do not announce it, too."""
     waivers: tuple[Waiver, ...] = ()
@@ -111,6 +113,12 @@ class Order:
     that would take more are let go."""
     beside: tuple[Place, ...] = ()
     """Endpoints that are not looked at, on which sessions are tried all the same."""
+
+    @property
+    def wants_management(self) -> bool:
+        """Whether pages of management are asked for."""
+        wanted = "ports" in self.subjects if self.management is None else self.management
+        return wanted and "http" in self.subjects
 
 
 async def look(
@@ -339,7 +347,7 @@ async def _whole(
             await course.tls.over(place.address)
             async with course.lane(place.address):
                 entry = await _by_datagrams(net, entry, place, question, tell)
-        if {"http", "ports"} <= set(order.subjects):
+        if order.wants_management:
             await course.tls.over(place.address)
             async with gate:
                 entry = await _with_management(net, entry, place, order, tell)

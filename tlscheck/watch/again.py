@@ -36,7 +36,14 @@ async def again(
         for look in scan.looks
         if look.target.target is not None and _name(look.target.id) not in names
     )
-    second = replace(order, targets=asked, subjects=subjects, beside=beside)
+    # What else is left out, an endpoint is to be looked at as it was.
+    second = replace(
+        order,
+        targets=asked,
+        subjects=subjects,
+        beside=beside,
+        management=order.wants_management,
+    )
     of_domains_alone = set(subjects) <= set(DOMAIN_SUBJECTS)
     found = await pipeline.look(second, tell, halt)
     return merged(scan, found, () if of_domains_alone else names)
