@@ -137,10 +137,25 @@ def test_a_database_that_knows_one_first_question_is_recognised(answer: bytes) -
     assert port.service == "postgresql"
 
 
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [("data", ("", "")), ("consoles", ("http", "consoles")), ("", ("http", ""))],
+)
+def test_http_where_the_list_means_something_else_is_not_recognised(
+    group: str, expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "_port", lambda number, *rest: Port(number, *rest, group=group))
+    with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as one:
+        (port,) = look(one).open()
+    assert (port.service, port.group) == expected
+
+
 def test_http_makes_no_database_of_a_page() -> None:
     assert not ports.is_of_http(Port(6379, "tcp", OPEN, "redis", "data"))
     assert not ports.is_of_http(Port(445, "tcp", OPEN, "microsoft-ds", "internal"))
     assert ports.is_of_http(Port(9200, "tcp", OPEN, "elasticsearch", "data"))
+    assert ports.is_of_http(Port(27017, "tcp", OPEN, "mongodb", "data"))
+    assert ports.is_of_http(Port(7547, "tcp", OPEN, "cwmp", "network"))
     assert ports.is_of_http(Port(2375, "tcp", OPEN, "docker", "containers"))
 
 

@@ -326,14 +326,21 @@ class _Look:
         return [*some, *(_port(number, TCP, PortState.OPEN) for number in rest)]
 
     async def _what(self, port: Port) -> Port:
-        """*port* with what answers there: it speaks first, or TLS, or to a plain request."""
+        """*port* with what answers there, if that is told by the answer, or by it and the list."""
+        name, said = await self._heard(port)
+        if name == _HTTP and port.group and not is_of_http(port):
+            return replace(port, group="", said=said)
+        return replace(port, service=name, said=said)
+
+    async def _heard(self, port: Port) -> tuple[str, str]:
+        """What speaks first there, or TLS, or to a plain request; and its words."""
         patience = PATIENCE if port.number in _SPEAKS_FIRST else PATIENCE / 2
-        first = await self._said(port.number, b"", patience)
-        if first:
-            return replace(port, service=service.recognised(first), said=service.printable(first))
+        answer = await self._said(port.number, b"", patience)
+        if answer:
+            return service.recognised(answer), service.printable(answer)
         answer = await self._said(port.number, _hello(), PATIENCE)
         if service.speaks_tls(answer):
-            return replace(port, service="tls")
+            return "tls", ""
         if not service.recognised(answer):
             answer = await self._said(port.number, service.REQUEST, PATIENCE) or answer
         name = service.recognised(answer)
@@ -341,8 +348,7 @@ class _Look:
             await self._said(port.number, service.POSTGRES, PATIENCE / 2)
         ):
             name = "postgresql"
-        group = port.group if name != _HTTP or is_of_http(port) else ""
-        return replace(port, service=name, said=service.printable(answer), group=group)
+        return name, service.printable(answer)
 
     async def _said(self, number: int, question: bytes, seconds: float) -> bytes:
         """The first of what is said to *question*; empty where nothing is."""
