@@ -21,10 +21,11 @@ from tests.servers import Server, free_port
 from tlscheck import config, domains, pipeline
 from tlscheck import judge as judging
 from tlscheck.demo import names
+from tlscheck.halt import Halt
 from tlscheck.model import Kind, Look, Reason, Scan, Scope, Verdict
 from tlscheck.net import Net
 from tlscheck.observations.certificate import CertificateObservation
-from tlscheck.observations.http import HttpObservation
+from tlscheck.observations.http import HttpObservation, Management
 from tlscheck.observations.tls import Demand, TlsObservation
 from tlscheck.pipeline import Asked, Order
 from tlscheck.probes import live
@@ -325,6 +326,20 @@ def test_plain_http_on_the_port(nginx: Start) -> None:
     report = judged(nginx("listen 127.0.0.1:{port}; return 200 ok;"))
     assert set(reasons(only(report.scan)).values()) == {Reason.NOT_TLS}
     assert judging.exit_code(report) == 3
+
+
+def test_a_run_that_is_ended_early_asks_for_no_page_of_management(nginx: Start) -> None:
+    halt = Halt()
+    scan = asyncio.run(
+        pipeline.look(
+            order(nginx(STRICT), management=True),
+            lambda target, about, connections: halt.close(),
+            halt,
+        )
+    )
+    page = only(scan).seen["http"]
+    assert isinstance(page, HttpObservation)
+    assert page.management == Management(stopped=Reason.BUDGET)
 
 
 def test_a_mistake_of_our_own_costs_one_target(

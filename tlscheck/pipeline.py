@@ -468,7 +468,8 @@ async def _with_management(net: Net, entry: Look, place: Place, order: Order, te
 
     tell(entry.target.id, "HTTP", entry.connections)
     try:
-        found = await management.look(net, place, order.identity)
+        asking = management.look(net, place, order.identity)
+        found = await net.halt.within(asking) or Management(stopped=Reason.BUDGET)
     except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
         _log.exception("%s", entry.target.id)
         found = Management(stopped=Reason.BUG, detail=type(error).__name__)

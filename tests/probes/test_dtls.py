@@ -18,6 +18,7 @@ from tlscheck.observations.knowledge import SUITE, candidates
 from tlscheck.observations.turn import Dtls, TurnObservation
 from tlscheck.probes import dtls, dtls_hello
 from tlscheck.wire.dtls import DtlsVersion
+from tlscheck.wire.registry import SUITE_BY_NAME
 
 A, R, U = State.ACCEPTED, State.REFUSED, State.UNKNOWN
 OLD, PLAIN, NEW = DtlsVersion
@@ -25,6 +26,8 @@ GCM = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
 CBC = "TLS_RSA_WITH_AES_128_CBC_SHA"
 CAMELLIA = "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA"
 PSK = "TLS_PSK_WITH_AES_128_CCM_8"
+RANDOM = slice(27, 59)
+"""The bytes of a hello, after both its heads and its version, that no other has."""
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +150,23 @@ def test_lost_packets(seed: int) -> None:
         for name in names:
             assert found.suite(version, name) is not R
     assert found.versions[NEW] is not A
+
+
+def test_a_question_that_was_lost_is_put_again() -> None:
+    """All repetitions of one question are lost, and nothing before or after them."""
+    server, lost = Simulated({PLAIN: [GCM]}), list[bytes]()
+    rare = SUITE_BY_NAME[CAMELLIA].code.to_bytes(2, "big")
+
+    def deaf(data: bytes, peer: Any) -> list[bytes]:
+        if rare in data and len({data[RANDOM], *lost}) == 1:
+            lost.append(data[RANDOM])
+            return []
+        return server(data, peer)
+
+    found = look(deaf)
+    assert len(lost) > 1
+    assert found.unknown == {PLAIN: ()}
+    assert states(found) == (R, A, R)
 
 
 def test_whoever_refuses_without_a_word_refuses_nothing() -> None:

@@ -169,7 +169,9 @@ class _Look:
         return True
 
     async def _settle(self, version: DtlsVersion) -> None:
-        """Everything of *version*, once and then once more in the other order."""
+        """Everything of *version*, once and then once more in the other order; what was lost on
+        the way, again.
+        """
         good = 0
         for _ in range(_MOST_TURNS):
             refused, by_number = await self._turn(version, backwards=good % 2 == 1)
@@ -180,8 +182,13 @@ class _Look:
                 good += 1
             elif not await self._recover():
                 return
-            if good == NEEDED:
+            if good >= NEEDED and not self._wavers(version):
                 return
+
+    def _wavers(self, version: DtlsVersion) -> bool:
+        """Whether something was refused, though not as often as it takes: an answer was lost."""
+        taken = self._taken[version]
+        return any(0 < taken.claims[name] < NEEDED for name in self._left(version))
 
     async def _turn(self, version: DtlsVersion, *, backwards: bool) -> tuple[list[str], bool]:
         """Strike out what is chosen until all is refused: the suites that were, and whether the
@@ -189,7 +196,8 @@ class _Look:
         """
         taken, refused = self._taken[version], []
         for chunk in chunks(version):
-            names = [name for name in chunk if name not in taken.suites]
+            open_names = {*self._left(version)}
+            names = [name for name in chunk if name in open_names]
             while names:
                 heard = await self._ask(
                     Question(version, tuple(names[::-1] if backwards else names))
