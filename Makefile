@@ -54,7 +54,7 @@ test: $(STAMP) servers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n $(JOBS) -q -rs -m "not slow and not online"
-	$(BIN)/pytest -n $(WAITING_JOBS) -q -rs -m "slow and not online"
+	$(BIN)/pytest -n $(WAITING_JOBS) --maxschedchunk=1 -q -rs -m "slow and not online"
 
 bench: $(STAMP) servers
 	$(BIN)/python bench/bench.py

@@ -17,6 +17,16 @@ from tests.servers import Server
 Start = Callable[..., Server]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who may take longest begins first, that nobody waits for one alone in the end."""
+
+    def seconds(item: pytest.Item) -> float:
+        own = item.get_closest_marker("timeout")
+        return float(own.args[0]) if own else 0.0
+
+    items.sort(key=seconds, reverse=True)
+
+
 @pytest.fixture(scope="session")
 def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     """An authority with an RSA-2048 and a P-256 certificate for localhost and loopback."""
