@@ -6,8 +6,8 @@
 #   make bench | lock | clean
 
 PYTHON ?= python3
-JOBS ?= 2
-# The slow matrices wait for deadlines more than they compute.
+# Many tests wait for deadlines more than they compute, the slow ones above all.
+JOBS ?= 3
 WAITING_JOBS ?= 6
 TARGETS ?=
 
@@ -53,8 +53,8 @@ test: $(STAMP) servers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(JOBS) -q -rs -m "not slow and not online"
-	$(BIN)/pytest -n $(WAITING_JOBS) --maxschedchunk=1 -q -rs -m "slow and not online"
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -q -rs -m "not slow and not online"
+	$(BIN)/pytest -n $(WAITING_JOBS) --dist loadgroup -q -rs -m "slow and not online"
 
 bench: $(STAMP) servers
 	$(BIN)/python bench/bench.py

@@ -28,6 +28,9 @@ table inet filter {
   tcp dport 8080 reject with icmp type admin-prohibited
   tcp dport 3306 reject with tcp reset
   tcp dport 9700-9739 reject with icmp type admin-prohibited
+  tcp dport 9800-9839 limit rate over 1/hour burst 10 packets drop
+  tcp dport 9840-9879 limit rate over 2/second burst 10 packets drop
+  tcp dport 9800-9879 reject with tcp reset
   udp dport 123 reject
  }
 }

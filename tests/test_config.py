@@ -303,6 +303,7 @@ tries = 1
     # A list of services says nothing of the ports, not even that there are none.
     assert [each.names_ports for each in declared.values()] == [True, False, False]
     assert Endpoint().names_ports
+    assert Endpoint(tcp=(), external=()).names_ports
     assert Endpoint(udp=(53,), external=()).names_ports
 
 

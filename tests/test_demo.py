@@ -40,6 +40,9 @@ main()
 """
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+
 @dataclass(frozen=True)
 class Run:
     """One demonstration by the command line."""

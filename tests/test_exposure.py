@@ -45,6 +45,8 @@ def problems(seen: dict[str, Any]) -> dict[str, set[str]]:
     }
 
 
+CLOSED = "127.0.0.1"
+"""Where ICMP says that nobody is at the port."""
 DECLARED = f'[endpoints."{THERE}"]\ntcp = [80, 443]\n'
 
 
@@ -87,6 +89,38 @@ def test_a_filter_that_rejects_now_and_then_is_no_silent_one(hosts: Inside) -> N
     assert ports["refusing_seldom"] is True
     (finding,) = {f["verdict"] for f in seen["findings"] if f["rule"] == "ports.filtered"}
     assert finding == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("ports", "shut_out"), [("9800-9839", True), ("9840-9879", False)], ids=["ban", "limit"]
+)
+def test_who_stops_refusing_has_no_silent_filter(hosts: Inside, ports: str, shut_out: bool) -> None:
+    """Whoever asked much is refused no more, and the page is spared: silence says nothing."""
+    seen = scan(hosts, "--ports", ports, declared=DECLARED)
+    (found,) = (t["seen"]["ports"] for t in seen["targets"])
+    assert found["shut_out"] is shut_out
+    assert found["refusing_seldom"] is not shut_out
+    assert "dropped" not in found["counts"]["tcp"] if shut_out else True
+    verdicts = {f["rule"]: f["verdict"] for f in seen["findings"] if f["rule"][:6] == "ports."}
+    assert set(verdicts.values()) == {"unknown"}
+
+
+def test_a_declared_gateway_whose_ports_are_closed_was_not_seen(hosts: Inside) -> None:
+    (hosts.folder / "tlscheck.toml").write_text(
+        f'targets = ["{CLOSED}"]\n[endpoints."{CLOSED}"]\nvpn_udp = [500]\n'
+    )
+    done = hosts.run(
+        sys.executable, "-m", "tlscheck", "scan", "-c", "tlscheck.toml", "--only", "ike",
+        "--save", "scan.json", "--lang", "en",
+    )  # fmt: skip
+    assert done["code"] == 3, done["err"]
+    kept = json.loads((hosts.folder / "scan.json").read_text())
+    row45 = ("vendor-138", "45", CLOSED)
+    (row,) = {
+        a["answer"] for a in kept["answers"] if (a["checklist"], a["item"], a["target"]) == row45
+    }
+    assert row == "undetermined"
+    assert "its ports are closed to us" in json.dumps(kept)
 
 
 def test_without_a_declaration_there_is_an_inventory_and_no_guess(hosts: Inside) -> None:

@@ -199,6 +199,7 @@ def test_with_a_client_certificate_the_page_is_seen(nginx: Start, identity: Iden
     assert tls(one).client_certificate.demand is not Demand.NONE
 
 
+@pytest.mark.slow
 def test_one_version_that_asks_nobody_counts(
     pyopenssl_server: Start, identity: Identity, proxy: Callable[..., Proxy]
 ) -> None:

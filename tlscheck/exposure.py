@@ -68,7 +68,7 @@ def cost(subjects: Sequence[str], order: Order) -> Cost:
     if ports.SUBJECT in subjects:
         only = order.manner.only
         tcp = len(only) or len(ports.listed()[ports.TCP]) + ports.RANDOM
-        udp = 0 if only else len(ports.listed()[ports.UDP])
+        udp = 0 if order.manner.narrow else len(ports.listed()[ports.UDP])
     elif vpn.SUBJECT in subjects:
         tcp, udp = len(vpn.markers().tcp), len(vpn.markers().udp)
     packets = ike.MOST_PACKETS if ike.SUBJECT in subjects else 0
@@ -113,7 +113,7 @@ def _spelt(name: str, path: str, key: str) -> str:
 def _service(name: str, path: str, key: str) -> str:
     """A declared domain; a suffix of many holders would let all of them in."""
     host = _spelt(name.removeprefix("*").removeprefix("."), path, key)
-    if not targets.is_address(host) and not suffixes.registrable(host):
+    if not targets.is_address(host) and not suffixes.site(host):
         raise ConfigError(
             "{file}, key {key}: {host} is no domain of one holder; write one such as {example}",
             file=path,
@@ -248,10 +248,10 @@ class _Address:
         """Of the open ports those that speak TLS or nothing known, and the usual ones."""
         said = self._said()
         declared = Declared(
-            tuple(sorted(self._begun_by_tls().union(*(each.tcp for each in said)))),
-            tuple(sorted({p for each in said for p in each.udp})),
-            tuple(sorted({p for each in said for p in each.vpn_tcp})),
-            tuple(sorted({p for each in said for p in each.vpn_udp})),
+            tuple(sorted(self._begun_by_tls().union(*(each.tcp or () for each in said)))),
+            tuple(sorted({p for each in said for p in each.udp or ()})),
+            tuple(sorted({p for each in said for p in each.vpn_tcp or ()})),
+            tuple(sorted({p for each in said for p in each.vpn_udp or ()})),
         )
         some = None
         if self.found is not None and not self.found.answering_for_all:
@@ -275,10 +275,13 @@ class _Address:
             ports=(ike.PORTS if usual else ()) + others,
             aggressive=self.order.aggressive,
         )
-        declared = {port for each in self._said() for port in each.vpn_udp}
+        declared = {port for each in self._said() for port in each.vpn_udp or ()}
         meant = own or declared.intersection(_IKE)
         if isinstance(found, Missed) and found.reason is Reason.TIMEOUT and not meant:
             return replace(found, reason=Reason.TO_DECLARE)
+        if isinstance(found, IkeObservation) and all(p.closed for p in found.ports) and meant:
+            detail = "a gateway is declared, and its ports are closed to us"
+            return Missed(ike.SUBJECT, Reason.CONNECTION_REFUSED, detail)
         return found
 
     def _said(self) -> list[config.Endpoint]:
@@ -294,8 +297,8 @@ class _Address:
         said = self._said()
         if not said:
             return None
-        over_tcp = self._own().union(*((*each.tcp, *each.vpn_tcp) for each in said))
-        over_udp = {port for each in said for port in (*each.udp, *each.vpn_udp)}
+        over_tcp = self._own().union(*((*(each.tcp or ()), *(each.vpn_tcp or ())) for each in said))
+        over_udp = {p for each in said for p in (*(each.udp or ()), *(each.vpn_udp or ()))}
         over_udp.update(p.port for p in self.places if p.service in (*ports.OVER_UDP, *_BOTH))
         if any(place.service == ike.SUBJECT for place in self.places):
             over_udp.update(_IKE)

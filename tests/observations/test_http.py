@@ -370,6 +370,33 @@ def test_urls_are_kept_without_secrets(url: str, safe: str) -> None:
         ("<img src=//x.example src=//y.example>", "https://x.example", ("image",)),
         ("<img src=//x.example", None, ()),
         ("</p><?php?><!x><img src=//x.example>", "https://x.example", ("image",)),
+        ("<img imagesrcset='//x.example/a 1x'>", "https://x.example", ("image",)),
+        ("<iframe srcdoc='&lt;img src=//x.example>'>", "https://x.example", ("image",)),
+        ("<link rel=prerender href=//x.example>", "https://x.example", ("preload",)),
+        ("<link rel=brandnew href=//x.example>", "https://x.example", ("named",)),
+        ("<link rel='shortcut icon' href=//x.example>", "https://x.example", ("image",)),
+        ("<applet archive=https://x.example/a.jar>", "https://x.example", ("named",)),
+        ("<div data-src=//x.example/a>", "https://x.example", ("named",)),
+        ("<svg><feImage href=//x.example/a>", "https://x.example", ("image",)),
+        ("<a href=//y.example ping=//x.example>", "https://x.example", ("connect",)),
+        ("<p onclick=\"location='https://x.example/'\">", "https://x.example", ("named",)),
+        ("<p title='https://x.example/'>", None, ()),
+        ("<style>a{background:url( //x.example/a)}</style>", "https://x.example", ("style",)),
+        ("<style>a{background:URL(HTTPS://X.example/a)}</style>", "https://x.example", ("style",)),
+        ("<style>a{background:url(//x.example#b)}</style>", "https://x.example", ("style",)),
+        ("<style>@import '//192.0.2.1/a'</style>", "https://192.0.2.1", ("style",)),
+        ("<style>@import '//[2001:db8::1]/a'</style>", "https://[2001:db8::1]", ("style",)),
+        ("<style>@import '//x.xn--q9jyb4c/a'</style>", "https://x.xn--q9jyb4c", ("style",)),
+        ("<style>@import '//例.みんな/a'</style>", "https://xn--fsq.xn--q9jyb4c", ("style",)),
+        ("<script>f(`//x.example/a`)</script>", "https://x.example", ("named",)),
+        ("<script>f('WSS://x.example/a')</script>", "wss://x.example", ("named",)),
+        ("<script>f(`https://${host}/a`)</script>", None, ()),
+        ("<meta http-equiv=refresh content='0; https://x.example'>", "https://x.example",
+         ("refresh",)),
+        ("<img src=///x.example/a>", "https://x.example", ("image",)),
+        ("<img src=https:/\\x.example/a>", "https://x.example", ("image",)),
+        ("<?xml-stylesheet href='//x.example/a'?><p>", "https://x.example", ("named",)),
+        ("<h:script src=//x.example/a>", "https://x.example", ("script",)),
     ],
 )  # fmt: skip
 def test_loads(page: str, origin: str | None, kinds: tuple[str, ...]) -> None:
@@ -398,10 +425,67 @@ def test_the_host_that_was_asked_is_kept() -> None:
     assert seen("").host == "clinic.example"
 
 
+@pytest.mark.parametrize(
+    ("page", "location"),
+    [
+        ("<meta http-equiv=refresh content='0; url=/app/'>", "https://clinic.example/app/"),
+        ("<meta http-equiv=refresh content='3,app'>", "https://clinic.example/app"),
+        ("<meta http-equiv=refresh content=300>", ""),
+        ("<meta http-equiv=refresh content='300; url=/'>", ""),
+    ],
+)
+def test_a_page_that_sends_browsers_on_is_known(page: str, location: str) -> None:
+    assert seen(page).leads_on == location
+    content = page.partition("content=")[2].strip("'>")
+    assert seen("", ("refresh", content)).leads_on == location
+
+
+@pytest.mark.parametrize(
+    ("page", "unread"),
+    [
+        ("<script>1</script>", ("script",)),
+        ("<script type=module src=/a>", ("script",)),
+        ("<script type=text/javascript src=/a>", ("script",)),
+        ("<script type=application/ld+json>{}</script>", ()),
+        ("<p onclick=f()>", ("script",)),
+        ("<a href=' javascript:f()'>", ("script",)),
+        ("<link rel=stylesheet href=/a.css><iframe src=b></iframe>", ("frame", "style")),
+        ("<iframe src=//x.example></iframe><style>a{}</style><img src=/a>", ()),
+    ],
+)
+def test_what_of_a_page_was_not_read_is_known(page: str, unread: tuple[str, ...]) -> None:
+    assert seen(page).unread == unread
+
+
+@pytest.mark.parametrize(
+    ("types", "html"),
+    [
+        (("text/html",), True),
+        (("TEXT/HTML ; charset=utf-8",), True),
+        (("application/xhtml+xml",), True),
+        (("text/xml",), True),
+        (("image/svg+xml",), True),
+        (("text/plain", "text/html"), True),
+        (("text/plain, text/html",), True),
+        (("unknown/unknown",), True),
+        (("foo",), True),
+        ((), True),
+        (("text/plain",), False),
+        (("application/json",), False),
+    ],
+)
+def test_what_browsers_may_show_is_a_page(types: tuple[str, ...], html: bool) -> None:
+    body = b" " * 2000 + b"<img src=//x.example>"
+    answer = Response(200, tuple(("content-type", each) for each in types), body)
+    found = observation(NOW, PLACE, [Hop("https://clinic.example/", answer, NOW)], None)
+    assert found.html is html
+    assert bool(found.loads) is html
+
+
 def test_fields_name_origins_too() -> None:
     found = seen(
         "",
-        ("link", '</a.css>; rel=preload, <https://x.example>; rel="preconnect"'),
+        ("link", '</a.css>; rel=preload, <https://x.example>; x="a, b"; rel="preconnect"'),
         ("reporting-endpoints", 'main="https://r.example/?id=1"'),
     )
     assert found.loads == (
@@ -427,6 +511,7 @@ def test_no_charset_hides_an_origin(charset: str) -> None:
         ("utf-16", "utf-16"),
         ("utf-16; x=y", "utf-16-le"),
         ("utf-16le", "utf-16-le"),
+        ("unicode", "utf-16-le"),
         ("UTF-16BE", "utf-16-be"),
         ("shift_jis", "utf-8-sig"),
     ],

@@ -124,6 +124,48 @@ def test_a_mark_that_is_everywhere_is_no_hit_and_no_absence(nginx: Start) -> Non
     assert seen.everywhere == ("phpMyAdmin",)
 
 
+@pytest.mark.parametrize(
+    ("answer", "screened"),
+    [
+        ("return 401;", len(PATHS) - 1),
+        ("return 302 https://login.example/;", len(PATHS) - 1),
+        ("return 403;", len(PATHS) - 1),
+        ("return 404;", 0),
+        ("return 200 'x';", 0),
+    ],
+)
+def test_what_stands_before_everything_hides_what_is_behind(
+    nginx: Start, answer: str, screened: int
+) -> None:
+    seen = look(nginx(f"location / {{ {HTML} {answer} }}"))
+    assert len(seen.screened) == screened
+    assert seen.found == seen.unrecognised == ()
+
+
+def test_a_refusal_of_all_but_the_page_hides_nothing(nginx: Start) -> None:
+    """As an object store refuses what it does not have."""
+    assert look(nginx(f"{location('/', 'return 200 x;')} location / {{ return 403; }}")) == NOTHING
+
+
+@pytest.mark.parametrize("rest", [REST, f"location / {{ {HTML} return 200 'the one page'; }}"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "return 302 /phpmyadmin/index.php;",
+        "return 203 'phpMyAdmin';",
+        "return 200 'who knows';",
+        "default_type text/plain; return 200 'the one page';",
+    ],
+)
+def test_what_is_there_and_not_recognised_is_no_absence(
+    nginx: Start, answer: str, rest: str
+) -> None:
+    there = f"location = /phpmyadmin/ {{ {answer} }} {location('/login', 'return 200 mine;')}"
+    seen = look(nginx(f"{there} {rest}"))
+    assert seen.found == ()
+    assert seen.unrecognised == ("/phpmyadmin/",)
+
+
 def test_a_login_that_says_nothing_of_what_is_behind_it(nginx: Start) -> None:
     guarded = 'auth_basic "Members only"; auth_basic_user_file /dev/null;'
     seen = look(nginx(f"{location('/webmin/', guarded)} {REST}"))

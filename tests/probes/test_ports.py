@@ -28,6 +28,7 @@ QUICK = {"rate": 0.0, "timeout": 0.5, "tries": 1}
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "PATIENCE", 0.3)
+    monkeypatch.setattr(ports, "PAUSE", 0.01)
     monkeypatch.setattr(ports._Look, "_patience", lambda self: 0.3)
 
 
@@ -200,6 +201,41 @@ def test_a_ban_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
         seen = look(*others, known=(one,), parallel=5)
     assert seen.shut_out
     assert seen.count(UNKNOWN) >= 20
+
+
+@pytest.mark.parametrize(("before", "after"), [(CLOSED, DROPPED), (OPEN, DROPPED), (OPEN, CLOSED)])
+def test_a_ban_that_spares_the_targets_own_ports(
+    monkeypatch: pytest.MonkeyPatch, before: PortState, after: PortState
+) -> None:
+    """After some others every port but the known one is answered alike."""
+    asked = 0
+    connect = ports._Look._connect
+
+    async def banned(self: ports._Look, number: int) -> PortState:
+        nonlocal asked
+        asked += number != one
+        return after if number != one and asked > 3 else await connect(self, number)
+
+    monkeypatch.setattr(ports._Look, "_connect", banned)
+    with contextlib.ExitStack() as stack:
+        one = stack.enter_context(listening())
+        others = [
+            stack.enter_context(listening()) if before is OPEN else free_port() for _ in range(20)
+        ]
+        seen = look(*others, known=(one,))
+    assert seen.shut_out
+    assert seen.count(after) == 0
+    assert seen.count(UNKNOWN) == 17
+
+
+def test_many_ordered_ports_that_all_accept_are_one_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def accepted(self: ports._Look, number: int) -> PortState:
+        return OPEN
+
+    monkeypatch.setattr(ports._Look, "_connect", accepted)
+    monkeypatch.setattr(ports, "PATIENCE", 0.01)
+    assert look(*range(20000, 20400), rate=0).answering_for_all
+    assert not look(*range(20000, 20020), rate=0).answering_for_all
 
 
 def limited(

@@ -103,6 +103,14 @@ ALLOWED = csp("default-src 'self'; script-src *.example-cdn.com https://b.test:8
         (csp("default-src *; img-src https:"), (), []),
         (csp("frame-ancestors b.test"), (), []),
         (csp("script-src b.test", Delivery.REPORT_ONLY), (), []),
+        (csp("script-src 'self'; report-uri https://b.test/r"), (), ["allowed"]),
+        ({"unread": ("script", "style"), "policies": ()}, (), ["later?"]),
+        ({"unread": ("script", "style")} | csp("default-src 'self'"), (), []),
+        ({"unread": ("script",)} | csp("default-src 'self'", Delivery.REPORT_ONLY), (), ["later?"]),
+        ({"unread": ("script",)} | csp("default-src https:"), (), ["later?"]),
+        ({"unread": ("frame", "script")} | csp("default-src 'self'"), (), ["later?"]),
+        ({"leads_on": "https://clinic.example.jp/app/"}, (), ["leads-on?"]),
+        ({"html": False, "last_status": 404}, (), ["error?"]),
         ({"last_status": 404}, (), ["error?"]),
         ({"whole": False}, (), ["cut?"]),
         ({"whole": False} | CDN_SCRIPT, (), ["undeclared", "cut?"]),
@@ -153,6 +161,7 @@ def test_an_inventory_of_a_page_that_was_not_seen_settles_nothing(changes: dict[
 @pytest.mark.parametrize("rule", [around.external_services, around.script_integrity])
 def test_where_there_is_no_page_it_uses_nobody(rule: Any) -> None:
     assert aside(rule, seen(redirects=(AWAY,), last_status=302)).code == "elsewhere"
+    assert aside(rule, seen(html=False)).code == "no-page"
     refused = seen(certificate_refused=True, status=400, last_status=400)
     assert aside(rule, refused).code == "client-certificate"
 
@@ -192,6 +201,8 @@ NONE = Management(asked=36)
         ({"found": (replace(CONSOLE, confidence=Confidence.LOW),)}, ["weak?"]),
         ({"locked": ("/webmin/",)}, ["locked?"]),
         ({"everywhere": ("Webmin",)}, ["everywhere?"]),
+        ({"screened": ("/webmin/", "/.env")}, ["screened?"]),
+        ({"unrecognised": ("/webmin/", "/.env")}, ["unrecognised?", "unrecognised?"]),
         ({"unanswered": ("/solr/",)}, ["unanswered?"]),
         ({"unanswered": ("/solr/", "/.env"), "stopped": Reason.BANNED}, ["stopped?"]),
         ({"stopped": Reason.TIMEOUT, "asked": 0}, ["stopped?"]),

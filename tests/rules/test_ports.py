@@ -64,7 +64,14 @@ UDP = Port(161, "udp", OPEN, "snmp", "network", "snmp")
          {rule: {"unknown?"} for rule in MINE}),
         (seen(counts={}), {rule: {"unknown?"} for rule in MINE if rule != "filtered"}
          | {"filtered": {"none?", "unknown?"}}),
-        (seen(REDIS, shared="Cloudflare"), {rule: {"-shared"} for rule in MINE}),
+        # Anybody can say that he is a delivery network; what answers says more.
+        (seen(shared="Cloudflare"), {rule: {"shared?"} for rule in MINE}),
+        (seen(REDIS, shared="Cloudflare"), {rule: {"shared?"} for rule in MINE}
+         | {"undeclared": {"undeclared", "shared?"}, "exposed-services": {"exposed", "shared?"}}),
+        (seen(Port(2083, "tcp", OPEN, "cpanel", "consoles", "tls"), shared="Cloudflare"),
+         {rule: {"shared?"} for rule in MINE}
+         | {"undeclared": {"of-network?", "shared?"}, "management": {"of-network?", "shared?"}}),
+        (seen(narrowed=True), {rule: {"narrowed?"} for rule in MINE}),
         (seen(counts={"tcp": {OPEN: 1, CLOSED: 190}}), {"filtered": {"no-filter?"}}),
         (seen(counts={"tcp": {OPEN: 1, CLOSED: 1, REJECTED: 190}}), {"filtered": {"rejected?"}}),
         (seen(counts={"tcp": {OPEN: 1, DROPPED: 185, REJECTED: 4}}, refusing_seldom=True),

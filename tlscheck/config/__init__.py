@@ -110,19 +110,20 @@ class Domain:
 class Endpoint:
     """What is meant to be reachable at a host or address; what else answers is found."""
 
-    tcp: tuple[_Port, ...] = ()
+    tcp: tuple[_Port, ...] | None = None
     """In use for something that is no VPN."""
-    udp: tuple[_Port, ...] = ()
-    vpn_tcp: tuple[_Port, ...] = ()
+    udp: tuple[_Port, ...] | None = None
+    vpn_tcp: tuple[_Port, ...] | None = None
     """In use for a VPN."""
-    vpn_udp: tuple[_Port, ...] = ()
+    vpn_udp: tuple[_Port, ...] | None = None
     external: tuple[_Name, ...] | None = None
     """Domains that its pages may use, with all below them; ``None``: nothing is said of them."""
 
     @property
     def names_ports(self) -> bool:
         """Whether it says which ports are meant to be there, and be it none."""
-        return self.external is None or any((self.tcp, self.udp, self.vpn_tcp, self.vpn_udp))
+        told = (self.tcp, self.udp, self.vpn_tcp, self.vpn_udp)
+        return self.external is None or any(ports is not None for ports in told)
 
 
 @dataclass(frozen=True, slots=True)

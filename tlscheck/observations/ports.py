@@ -58,14 +58,18 @@ class PortsObservation(Observation):
     declared: Mapping[str, tuple[int, ...]] | None = None
     """What the operator says is meant to be there, by transport; ``None``: nothing is declared."""
     shut_out: bool = False
-    """A port that had answered fell silent during the scan: what was asked since is unknown."""
+    """A port that had answered no longer did, during the scan or after it: what was asked since is
+    unknown."""
+    narrowed: bool = False
+    """Only ports that the operator named were asked."""
     refusing_seldom: bool = False
-    """Ports that were silent are rejected when they are asked more slowly: whatever rejects says so
+    """Ports that were silent are refused when they are asked more slowly: whatever refuses says so
     only now and then, and of the silent ones nobody knows."""
     answering_for_all: bool = False
     """Ports that were picked at random answer too: something accepts whatever is asked."""
     shared: str = ""
-    """The content delivery network that the address belongs to, as its own answers say."""
+    """The content delivery network that the address belongs to, as its own answers say, which
+    anybody can forge."""
     packets: int = 0
     """Connections tried and datagrams sent."""
     seconds: float = 0.0

@@ -32,10 +32,11 @@ SUBJECT = "ports"
 TCP, UDP = "tcp", "udp"
 OVER_UDP = ("ike", "dtls", "quic")
 """Services whose port is one of UDP alone."""
-RANDOM = 32
-"""How many high ports picked at random are asked too: nobody opened them on purpose."""
-FOR_ALL = 8
-"""So many of them open, something accepts whatever is asked."""
+RANGES, OF_EACH = ((1024, 10_000), (10_000, 20_000), (20_000, 61_000)), 16
+RANDOM = len(RANGES) * OF_EACH
+"""How many ports picked at random are asked too: nobody opened them on purpose."""
+FOR_ALL = OF_EACH // 2
+"""So many of one range open, something accepts whatever is asked."""
 LEAST_BATCH = 100
 """So many ports at the most, or as many as are asked at once, stand or fall together."""
 CANARIES, MOST_LOST = 10, 1
@@ -43,8 +44,9 @@ CANARIES, MOST_LOST = 10, 1
 SLOWER, SLOW = 5, 10.0
 """By how much less is asked where too many are lost, and how many a second at the most."""
 SLOWLY, PAUSE = 4, 1.1
-"""How many silent ports are asked once more where others are rejected, and seconds before each:
-hosts send about one ICMP message a second."""
+"""How many silent ports are asked once more where others are refused, and seconds before each:
+hosts send about one ICMP message a second. How often, too, what was refused is asked again."""
+EVERY = 65535
 MOST_RECOGNISED = 64
 """How many open ports are asked what they are."""
 AT_ONCE = 8
@@ -78,7 +80,12 @@ class Manner:
     tries: int = 2
     """How often a silent port is asked."""
     only: tuple[int, ...] = ()
-    """These TCP ports instead of the lists; nothing else then."""
+    """These TCP ports instead of the list."""
+
+    @property
+    def narrow(self) -> bool:
+        """Whether nothing else is asked, then."""
+        return 0 < len(self.only) < EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +160,9 @@ class _Look:
     async def whole(self) -> PortsObservation | Missed:
         at, loop = now(), asyncio.get_running_loop()
         began = loop.time()
-        some, picked = set(self.manner.only), list[int]()
+        some, samples = set(self.manner.only), self._samples()
+        picked = [number for sample in samples for number in sample]
         if not some:
-            picked = random.SystemRandom().sample(range(20000, 61000), RANDOM)
             some.update(listed()[TCP], (self.declared or {}).get(TCP, ()), picked)
         some.update(self.known)
         order = sorted(some - set(self.known))
@@ -166,18 +173,22 @@ class _Look:
                 self._scan(self.known, order),
                 self._over_udp(),
             )
-        if not finished:
+        turned = await self._turned() if finished else {PortState.DROPPED}
+        for number, state in self.states.items():
+            self.states[number] = PortState.UNKNOWN if state in turned else state
+        if PortState.DROPPED in turned:
             over_udp = [replace(p, state=_DOUBTED.get(p.state, p.state)) for p in over_udp]
         if self.no_route == len(self.states):
             return Missed(SUBJECT, Reason.UNREACHABLE)
         if self.canary is None and not any(p.state is PortState.OPEN for p in over_udp):
             return Missed(SUBJECT, Reason.TIMEOUT, "nothing answered")
-        seldom = finished and await self._refuses_seldom()
+        seldom = not turned and await self._refuses_seldom()
         states = {number: self.states.get(number, PortState.UNKNOWN) for number in some}
         open_ones = sorted(n for n, state in states.items() if state is PortState.OPEN)
-        for_all = len(set(open_ones).intersection(picked)) >= FOR_ALL
+        for_all = any(len({*open_ones}.intersection(each)) >= FOR_ALL for each in samples)
         self.tell("services", self.packets)
-        ports = [*await self._recognised(open_ones, picked), *self._rejected(states), *over_udp]
+        anybodys = picked if for_all else ()
+        ports = [*await self._recognised(open_ones, anybodys), *self._rejected(states), *over_udp]
         return PortsObservation(
             at=at,
             address=self.address,
@@ -188,12 +199,24 @@ class _Look:
                 UDP: dict(Counter(port.state for port in over_udp)),
             },
             declared=self.declared,
-            shut_out=not finished,
+            shut_out=bool(turned),
+            narrowed=self.manner.narrow,
             refusing_seldom=seldom,
             answering_for_all=for_all,
             packets=self.packets,
             seconds=round(loop.time() - began, 1),
         )
+
+    def _samples(self) -> list[list[int]]:
+        """Ports at random, by range, for which there is no reason; where few are ordered, none."""
+        known = {*listed()[TCP], *(self.declared or {}).get(TCP, ()), *self.known}
+        allowed = set(self.manner.only)
+        pools = [
+            [n for n in range(*ends) if n not in known and (n in allowed or not allowed)]
+            for ends in RANGES
+        ]
+        chance = random.SystemRandom()
+        return [chance.sample(pool, OF_EACH) for pool in pools if len(pool) >= 16 * OF_EACH]
 
     # -- TCP -----------------------------------------------------------------------------------
 
@@ -246,14 +269,39 @@ class _Look:
                 self.states[number] = PortState.UNKNOWN
         return False
 
-    async def _refuses_seldom(self) -> bool:
-        """Whether a silent port is rejected when there is time to say so."""
-        if PortState.REJECTED not in self.states.values():
-            return False
-        silent = [n for n, state in self.states.items() if state is PortState.DROPPED]
-        for number in random.SystemRandom().sample(silent, min(SLOWLY, len(silent))):
+    async def _turned(self) -> set[PortState]:
+        """The states that are in doubt: what answered in the beginning meets them now, though the
+        targets' own ports are spared. Whoever scans may be banned from all else.
+        """
+        turned = set[PortState]()
+        for number in self._sample(PortState.OPEN):
+            if await self._asked(number) is not PortState.OPEN:
+                turned.add(await self._asked(number))
+        if PortState.DROPPED in self.states.values() and await self._refusals_ended():
+            turned.add(PortState.DROPPED)
+        return turned - {PortState.OPEN}
+
+    async def _refusals_ended(self) -> bool:
+        """Whether the ports that were refused are silent now, however slowly they are asked."""
+        refused = self._sample(PortState.CLOSED)
+        for number in (refused * SLOWLY)[:SLOWLY]:
             await asyncio.sleep(PAUSE)
-            if await self._asked(number) is PortState.REJECTED:
+            if await self._asked(number) is not PortState.DROPPED:
+                return False
+        return bool(refused)
+
+    def _sample(self, state: PortState) -> list[int]:
+        """Some of the ports in that *state*, the targets' own aside."""
+        them = [n for n, s in self.states.items() if s is state and n not in self.known]
+        return random.SystemRandom().sample(them, min(SLOWLY, len(them)))
+
+    async def _refuses_seldom(self) -> bool:
+        """Whether a silent port is refused when there is time to say so."""
+        if not _REFUSED.intersection(self.states.values()):
+            return False
+        for number in self._sample(PortState.DROPPED):
+            await asyncio.sleep(PAUSE)
+            if await self._asked(number) in _REFUSED:
                 return True
         return False
 
@@ -366,7 +414,7 @@ class _Look:
 
     async def _over_udp(self) -> list[Port]:
         ports = list[Port]()
-        if self.manner.only:
+        if self.manner.narrow:
             return ports
         wanted = sorted({*listed()[UDP], *(self.declared or {}).get(UDP, ())})
         rate = min(self.manner.rate or 20.0, 20.0)
@@ -379,6 +427,7 @@ class _Look:
 
 
 _DOUBTED = {PortState.DROPPED: PortState.UNKNOWN}
+_REFUSED = frozenset((PortState.CLOSED, PortState.REJECTED))
 _SPARE = 200
 """Open files that others need."""
 

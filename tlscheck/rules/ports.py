@@ -9,13 +9,32 @@ from tlscheck.model import Evidence, Note, Open, Problem, Reason, Value
 from tlscheck.observations.ports import Port, PortsObservation, PortState
 from tlscheck.rules.core import NotApplicable, Problems, rule
 
+_ANYBODYS = ("", "http", "tls")
+"""What answers at the ports of delivery networks too."""
 
-def _charged(seen: PortsObservation) -> None:
-    """Refuse where the address is not the operator's alone."""
+
+def _wrong(seen: PortsObservation, port: Port, problem: Problem) -> Evidence:
+    """*problem*, where the *port* is the operator's."""
+    if not seen.shared or port.service not in _ANYBODYS:
+        return problem
+    return Open(
+        "of-network",
+        "{address}: {port} is open; it may be that of {network}, from which the page says it comes",
+        cause="open_question",
+        address=seen.address,
+        port=_named(port),
+        network=seen.shared,
+    )
+
+
+def behind_a_network(seen: PortsObservation) -> Iterator[Open]:
+    """That what stands behind a delivery network was not seen, if so."""
     if seen.shared:
-        raise NotApplicable(
+        yield Open(
             "shared",
-            "{address} belongs to {network}, whose ports are not the operator's",
+            "the page at {address} says that it comes from {network}; what stands behind that was"
+            " not seen",
+            cause=Reason.TO_DECLARE,
             address=seen.address,
             network=seen.shared,
         )
@@ -23,6 +42,15 @@ def _charged(seen: PortsObservation) -> None:
 
 def _unseen(seen: PortsObservation) -> Iterator[Evidence]:
     """What keeps a look at ports from being whole."""
+    yield from behind_a_network(seen)
+    if seen.narrowed:
+        yield Open(
+            "narrowed",
+            "{address}: no ports were asked but those ordered: {ports}",
+            cause=Reason.NOT_ASKED,
+            address=seen.address,
+            ports=seen.asked.get("tcp", "-"),
+        )
     unknown = sum(counts.get(PortState.UNKNOWN, 0) for counts in seen.counts.values())
     if seen.shut_out:
         yield Open(
@@ -77,7 +105,6 @@ def undeclared(seen: PortsObservation) -> Problems:
     Every further port is one more way in, and a sign that nobody knows what runs there. Close it,
     or declare it in the configuration: ``[endpoints."ADDRESS"]``, ``tcp = [443]``.
     """
-    _charged(seen)
     found = _meant(seen, seen.open())
     if seen.declared is None:
         raise NotApplicable(
@@ -88,12 +115,13 @@ def undeclared(seen: PortsObservation) -> Problems:
         )
     for port in found:
         if not _is_declared(seen, port):
-            yield Problem(
+            problem = Problem(
                 "undeclared",
                 "{address}: {port} is open and not declared",
                 address=seen.address,
                 port=_named(port),
             )
+            yield _wrong(seen, port, problem)
     yield from _unseen(seen)
 
 
@@ -111,15 +139,15 @@ def exposed_services(seen: PortsObservation, want: Exposed) -> Problems:
     Who reaches such a port is one password or one flaw away from the patients' data. Have the
     service listen at an inner address only, and let nothing through to it in the firewall.
     """
-    _charged(seen)
     for port in _meant(seen, seen.open()):
         if port.group in want.groups or _is_of(port, want.groups):
-            yield Problem(
+            problem = Problem(
                 "exposed",
                 "{address}: {port} answers to the internet",
                 address=seen.address,
                 port=_named(port),
             )
+            yield _wrong(seen, port, problem)
     yield from _unrecognised(_meant(seen, seen.open()))
     yield from _unseen(seen)
 
@@ -151,16 +179,16 @@ def management(seen: PortsObservation, want: Exposed) -> Problems:
     Remote logins and consoles are what attackers try first. Leave them open to a VPN or to listed
     addresses only; what must be open is to be declared with its purpose.
     """
-    _charged(seen)
     for port in _meant(seen, seen.open()):
         of_group = port.group in want.groups or _is_of(port, want.groups)
         if of_group and not _is_declared(seen, port):
-            yield Problem(
+            problem = Problem(
                 "management",
                 "{address}: {port} answers to the internet and is not declared",
                 address=seen.address,
                 port=_named(port),
             )
+            yield _wrong(seen, port, problem)
     yield from _unrecognised(p for p in _meant(seen, seen.open()) if not _is_declared(seen, p))
     yield from _unseen(seen)
 
@@ -179,7 +207,6 @@ def filtered(seen: PortsObservation, want: Silence) -> Problems:
     A host that refuses each port by itself shows that no filter stands before it, and a filter that
     refuses shows itself. Set the firewall to drop what is not allowed, before the host.
     """
-    _charged(seen)
     counts = {
         state: seen.count(state)
         for state in (PortState.DROPPED, PortState.CLOSED, PortState.REJECTED)
@@ -196,9 +223,9 @@ def filtered(seen: PortsObservation, want: Silence) -> Problems:
     elif seen.refusing_seldom:
         yield Open(
             "seldom",
-            "{address}: a filter shows itself by rejecting, and does so only now and then, so that"
-            " the silent may be rejected too: of {total} ports that are not open, {dropped} were"
-            " silent, {closed} refused by the host and {rejected} rejected",
+            "{address}: refusals come only now and then, so that the silent may be refused too: of"
+            " {total} ports that are not open, {dropped} were silent, {closed} refused by the host"
+            " and {rejected} rejected by a filter",
             cause=Reason.TO_DECLARE,
             **values,
         )

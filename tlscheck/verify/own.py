@@ -21,6 +21,7 @@ from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.rules.core import NotApplicable, Problems, Rule
 from tlscheck.rules.http import answers
+from tlscheck.rules.ports import behind_a_network
 from tlscheck.text import JST
 from tlscheck.wire.registry import Version
 
@@ -225,13 +226,7 @@ ALL_PORTS = "1-65535"
 @_check("ports")
 def ports(seen: PortsObservation, want: Ports) -> Problems:
     """No other TCP port is open; of those that were not asked nothing is said."""
-    if seen.shared:
-        raise NotApplicable(
-            "shared",
-            "{address} belongs to {network}, whose ports are not the operator's",
-            address=seen.address,
-            network=seen.shared,
-        )
+    yield from behind_a_network(seen)
     if seen.answering_for_all:
         yield Open(
             "answering-for-all",

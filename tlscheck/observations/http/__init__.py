@@ -117,6 +117,8 @@ def observation(
         ),
         html=page.html,
         whole=last.whole and not page.crowded,
+        unread=tuple(sorted(page.unread)),
+        leads_on=safe_url(page.leads_on),
         loads=page.loads(),
         unguarded=page.unguarded(),
         banners=_banners(hops, page.generator),

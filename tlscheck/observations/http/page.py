@@ -38,25 +38,74 @@ _LOADED_BY = {
     ("form", "action"): "form",
     ("button", "formaction"): "form",
     ("input", "formaction"): "form",
+    ("feimage", "href"): "image",
+    ("feimage", "xlink:href"): "image",
+    ("portal", "src"): "frame",
+    ("a", "ping"): "connect",
+    ("area", "ping"): "connect",
 }
+_LED_TO = frozenset(
+    (tag, key)
+    for tag, keys in {
+        "a": ("href", "xlink:href"),
+        "area": ("href",),
+        "base": ("href",),
+        "link": ("href",),
+        "meta": ("content",),
+    }.items()
+    for key in keys
+)
+_TOLD = frozenset(("alt", "cite", "integrity", "placeholder", "title"))
+"""Attributes in which addresses are words; in all others some script or browser may use them."""
 _LINKED_BY = {
     "stylesheet": "style",
     "icon": "image",
     "apple-touch-icon": "image",
+    "apple-touch-icon-precomposed": "image",
+    "apple-touch-startup-image": "image",
+    "mask-icon": "image",
+    "fluid-icon": "image",
     "preload": "preload",
+    "prerender": "preload",
     "modulepreload": "script",
     "prefetch": "preload",
     "preconnect": "connect",
     "dns-prefetch": "connect",
     "manifest": "manifest",
 }
-_NAMED = re.compile(
-    r"""\b(?:https?|wss?)://[A-Za-z0-9.\-]+(?::[0-9]+)?"""
-    r"""|(?<=["'(])//[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)*\.[A-Za-z]{2,24}(?::[0-9]+)?(?=[/"')?])"""
+_MORE = frozenset(("style", "frame", "object", "script"))
+"""Kinds of what may load more."""
+_RELATED = (
+    "alternate amphtml author bookmark canonical describedby editlink editor edituri external first"
+    " help home hub index last license me next nofollow noopener noreferrer opensearch pingback"
+    " prev privacy-policy profile publisher search self shortcut shortlink start tag"
+    " terms-of-service up webmention wlwmanifest https://api.w.org/"
 )
-"""A whole URL, or one without its scheme, as scripts and styles write them."""
+"""What a link may be for without anything being loaded."""
+_LABEL = r"""[^\s.:/?#\\"'`<>()\[\]{}|,;@$%^*&!=+~]+"""
+_NAMED = re.compile(
+    rf"""\b(?:https?|wss?)://(?:[^\s/?#"'`<>()@]*@)?(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-F:.]+\])"""
+    r"""(?::[0-9]+)?"""
+    rf"""|(?:["'`]|\(\s*)(//(?:{_LABEL}\.)+(?:xn--[a-z0-9\-]+|[^\W\d_]{{2,24}}|[0-9]{{1,3}})(?::[0-9]+)?"""
+    r"""|//\[[0-9A-F:.]+\](?::[0-9]+)?)(?=[/"'`)?#\s]|$)""",
+    re.IGNORECASE,
+)
+"""A whole URL, or one without its scheme (the group), as scripts and styles write them."""
 _NAMESPACES = ("http://www.w3.org", "http://schema.org", "https://schema.org", "http://ogp.me")
-_LINK_FIELD = re.compile(r'<([^<>]*)>[^,<]*?;\s*rel\s*=\s*"?([^",;]+)', re.IGNORECASE)
+_LINK_FIELD = re.compile(r"<([^<>]*)>([^<]*)")
+_RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)
+_REFRESH = re.compile(
+    r"""\s*[\d.]*\s*[;,\s]\s*(?:url\s*=\s*)?["']?\s*([^"'\s][^"']*)""", re.IGNORECASE
+)
+_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s;"']+)""")
+_PAGES = ("text/html", "application/xhtml+xml", "text/xml", "application/xml", "image/svg+xml")
+_GUESSED = ("unknown/unknown", "application/unknown", "*/*")
+"""Types that say nothing: browsers look at the content (MIME Sniffing, section 7)."""
+_SCRIPTS = re.compile(
+    r"(?:module|(?:text|application)/(?:x-)?(?:java|ecma)script.*)?", re.IGNORECASE
+)
+_DEPTH = 3
+"""Of pages within pages that are read."""
 _CHARSETS = {
     "euc-jp": "euc_jp",
     "iso-2022-jp": "iso2022_jp",
@@ -67,6 +116,10 @@ _CHARSETS = {
     "utf-16": "utf-16-le",
     "utf-16le": "utf-16-le",
     "utf-16be": "utf-16-be",
+    "unicodefffe": "utf-16-be",
+    **dict.fromkeys(
+        ("unicode", "unicodefeff", "ucs-2", "iso-10646-ucs-2", "csunicode"), "utf-16-le"
+    ),
 }
 """Where ASCII may mean something else; anything else is read as UTF-8, which finds every URL."""
 _MARKS = (
@@ -81,21 +134,23 @@ class Page:
     """The origins that an answer's page and fields name."""
 
     def __init__(self, url: str, response: Response) -> None:
-        kind, _, parameters = response.first("content-type").lower().partition(";")
-        self.html = kind.strip() in ("text/html", "application/xhtml+xml") or (
-            not kind and b"<" in response.body[:1024]
-        )
-        """Browsers, too, guess where no type is given."""
+        types = ",".join(response.all("content-type")).lower()
+        self.html = _is_page(types, response.body)
         self.crowded = False
         """There are more origins than are kept."""
+        self.unread: set[str] = set()
+        """The kinds of what is the page's own, is not read, and may load more."""
+        self.leads_on = ""
+        """Where it sends browsers by itself."""
         self.policies: list[str] = []
         self.generator = ""
+        self._depth = 0
         self._url = self._base = url
         self._found: dict[tuple[str, str], None] = {}
         self._bare: dict[str, None] = {}
         self._fields(response)
         if self.html:
-            self._read(response.body.decode(_encoding(parameters, response.body), "replace"))
+            self._read(response.body.decode(_encoding(types, response.body), "replace"))
 
     def loads(self) -> tuple[Load, ...]:
         """The origins other than the page's own, in order of their names."""
@@ -120,20 +175,36 @@ class Page:
 
     def _element(self, tag: str, told: Mapping[str, str]) -> None:
         for key, value in told.items():
-            if kind := _LOADED_BY.get((tag, key)):
-                self._add(value, kind)
-        for candidate in told.get("srcset", "").split(","):
-            self._add(candidate.strip().partition(" ")[0], "image")
-        self._add_named(told.get("style", ""), "style")
+            self._attribute(tag, key, value)
         match tag:
-            case "script" if not told.get("integrity", "").strip():
-                self._bare.update(dict.fromkeys(self._origins(told.get("src", ""))))
+            case "script":
+                if _SCRIPTS.fullmatch(told.get("type", "").strip()):
+                    self.unread.add("script")
+                if not told.get("integrity", "").strip():
+                    self._bare.update(dict.fromkeys(self._origins(told.get("src", ""))))
             case "base" if self._base == self._url and "href" in told:
                 self._base = join(self._url, told["href"]) or self._url
             case "link":
                 self._add_linked(told.get("href", ""), told.get("rel", ""))
             case "meta":
                 self._meta(told)
+
+    def _attribute(self, tag: str, key: str, value: str) -> None:
+        if key.startswith("on") or value.lstrip()[:11].lower() == "javascript:":
+            self.unread.add("script")
+        if kind := _LOADED_BY.get((tag, key)):
+            self._add(value, kind)
+        elif key in ("srcset", "imagesrcset"):
+            for candidate in value.split(","):
+                self._add("".join(candidate.split()[:1]), "image")
+        elif key == "style":
+            self._add_named(value, "style")
+        elif key == "srcdoc" and self._depth < _DEPTH:
+            self._depth += 1
+            self._read(value)
+            self._depth -= 1
+        elif (tag, key) not in _LED_TO and key not in _TOLD:
+            self._add_named(f'"{value}"', "named")
 
     def _meta(self, told: Mapping[str, str]) -> None:
         content = told.get("content", "")
@@ -143,28 +214,40 @@ class Page:
             case "content-security-policy":
                 self.policies.append(printable(content))
             case "refresh":
-                self._add(content.partition("=")[2].strip(" \"'"), "refresh")
+                self._refresh(content)
+
+    def _refresh(self, text: str) -> None:
+        if found := _REFRESH.match(text):
+            self._add(found[1].strip(), "refresh")
+            target = join(self._base, found[1])
+            self.leads_on = self.leads_on or ("" if target == self._url else target)
 
     def _fields(self, response: Response) -> None:
         for value in response.all("link"):
-            for url, rel in _LINK_FIELD.findall(value):
-                self._add_linked(url, rel)
+            for url, parameters in _LINK_FIELD.findall(value):
+                for quoted, bare in _RELATION.findall(parameters):
+                    self._add_linked(url, quoted or bare)
+        for value in response.all("refresh"):
+            self._refresh(value)
         for name in ("report-to", "reporting-endpoints", "nel"):
             for value in response.all(name):
                 self._add_named(value, "report")
 
     def _add_linked(self, url: str, rel: str) -> None:
         for word in rel.lower().split():
-            if kind := _LINKED_BY.get(word):
-                self._add(url, kind)
+            if word not in _RELATED.split():
+                self._add(url, _LINKED_BY.get(word, "named"))
 
     def _add_named(self, text: str, kind: str) -> None:
-        for url in _NAMED.findall(text.replace("\\/", "/")):
-            if url not in _NAMESPACES:
+        for found in _NAMED.finditer(text.replace("\\/", "/")):
+            url = found[1] or found[0]
+            if url.lower() not in _NAMESPACES:
                 self._add(url, kind)
 
     def _add(self, url: str, kind: str) -> None:
         for found in self._origins(url):
+            if found == self._own() and kind in _MORE:
+                self.unread.add(kind)
             if (found, kind) not in self._found:
                 self.crowded = len(self._found) >= _ORIGINS_LIMIT
                 if not self.crowded:
@@ -191,13 +274,23 @@ _RAW_END = {
 }
 
 
-def _encoding(parameters: str, body: bytes) -> str:
+def _is_page(types: str, body: bytes) -> bool:
+    """Whether browsers may show an answer with these content *types* as a page; where none is
+    given, or none that says anything, they guess.
+    """
+    kinds = [part.partition(";")[0].strip() for part in types.split(",")]
+    if any(kind in _PAGES or kind.endswith("+xml") for kind in kinds):
+        return True
+    return all("/" not in kind or kind in _GUESSED for kind in kinds) and b"<" in body
+
+
+def _encoding(types: str, body: bytes) -> str:
     """The name of the codec of a page, by its first bytes, else by the type's ``charset``."""
     for mark, codec in _MARKS:
         if body.startswith(mark):
             return codec
-    charset = parameters.partition("charset=")[2].partition(";")[0].strip(" \"'")
-    return _CHARSETS.get(charset, "utf-8")
+    charset = _CHARSET.search(types)
+    return _CHARSETS.get(charset[1] if charset else "", "utf-8")
 
 
 def _elements(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
@@ -207,7 +300,10 @@ def _elements(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
         at = found.end()
         if found[1] is None:
             is_comment = found[0] == "<!--"
+            start = at
             at = _end(_COMMENT_END, text, at - 2) if is_comment else _end(_TAG_END, text, at)
+            if found[0] == "<?":  # XML's processing instructions: style sheets, for one
+                yield "?", {"": text[start:at]}, ""
             continue
         told: dict[str, str] = {}
         while part := _ATTRIBUTE.match(text, at):
@@ -216,7 +312,7 @@ def _elements(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
         closed = _TAG_END.match(text, at)
         if closed is None:  # the text has ended within the tag
             return
-        at, tag = closed.end(), found[1].lower()
+        at, tag = closed.end(), found[1].lower().rpartition(":")[2]
         end = _RAW_END[tag].search(text, at) if tag in _RAW_END else None
         content = text[at : end.start() if end else len(text)] if tag in _RAW_END else ""
         yield tag, told, content

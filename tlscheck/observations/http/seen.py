@@ -164,6 +164,10 @@ class Management:
     found: tuple[ManagementPage, ...] = ()
     locked: tuple[str, ...] = ()
     """Paths that ask for a login (401) and do not say what for."""
+    screened: tuple[str, ...] = ()
+    """Paths that are answered as any path is: by a login, a redirect or a refusal."""
+    unrecognised: tuple[str, ...] = ()
+    """Paths that have something that a random path does not have, whatever it is."""
     everywhere: tuple[str, ...] = ()
     """Products whose marks a random path has too: the page says nothing, or all is the product."""
     unanswered: tuple[str, ...] = ()
@@ -214,6 +218,11 @@ class HttpObservation(Observation):
     """The last answer is an HTML page."""
     whole: bool = False
     """The last answer was read to its end."""
+    unread: tuple[str, ...] = ()
+    """The kinds of what is the page's own, was not read and may load more: ``frame``, ``object``,
+    ``script``, ``style``."""
+    leads_on: str = ""
+    """Where the page sends browsers by itself, without query; that was not looked at."""
     loads: tuple[Load, ...] = ()
     """Other origins than its own that the page loads from or names."""
     unguarded: tuple[str, ...] = ()
@@ -246,7 +255,7 @@ class HttpObservation(Observation):
             for policy in self.policies
             if policy.delivery is not Delivery.REPORT_ONLY
             for directive, sources in policy.directives.items()
-            if directive.endswith("-src") or directive == "form-action"
+            if directive.endswith("-src") or directive in ("form-action", "report-uri")
             for source in sources
             if not source.startswith("'")
         )

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import idna
 
+_SLASHES = re.compile(r"^((?:https?|wss?):)?/(?:/+)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -36,8 +37,8 @@ def split(url: str) -> SplitResult | None:
 def join(base: str, url: str) -> str:
     """*url* as found at *base*, absolute; empty if it makes no sense."""
     with contextlib.suppress(ValueError):
-        # Browsers read a backslash as a slash.
-        return urljoin(base, url.strip().replace("\\", "/"))
+        # Browsers read a backslash as a slash, and any number of them before a host as two.
+        return urljoin(base, _SLASHES.sub(r"\1//", url.strip().replace("\\", "/")))
     return ""
 
 

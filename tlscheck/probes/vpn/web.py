@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from tlscheck.model import Place, Reason, State
 from tlscheck.net import Net, NetError
@@ -45,6 +47,23 @@ _BARS = frozenset({Reason.BANNED, Reason.BUDGET, Reason.FILTERED, Reason.LIMITED
 _SPOKEN = (Reason.CLIENT_CERTIFICATE, Reason.HANDSHAKE)
 
 
+@dataclass(frozen=True, slots=True)
+class Print:
+    """By what an answer is known from others."""
+
+    status: int
+    kind: str
+    """Its type of content."""
+    digest: str
+    """Of its body."""
+
+    @classmethod
+    def of(cls, response: Response) -> Print:
+        """That of one answer."""
+        kind = response.first("content-type").partition(";")[0].strip().lower()
+        return cls(response.status, kind, hashlib.sha256(response.body).hexdigest())
+
+
 class Web:
     """One port's answers, and the marks in them."""
 
@@ -60,6 +79,7 @@ class Web:
         self.sent: list[str] = []
         self.statuses: dict[str, int] = {}
         """Of the answers, by probe."""
+        self.prints: dict[str, Print] = {}
         self.unanswered: list[Unanswered] = []
         self.host = url_host(place.host) + ("" if place.port == 443 else f":{place.port}")
         """As it stands in the field Host."""
@@ -123,16 +143,17 @@ class Web:
             self.unanswered.append(Unanswered(id, Reason.LIMITED))
             return
         self.statuses[id] = response.status
+        self.prints[id] = Print.of(response)
         answer = Answer(id, response)
         if id == CONTROL:
             self._control = answer
         await self._match(answer, asked)
 
-    async def again(self) -> int | None:
-        """The status that a random path has now; ``None``: it brings no answer."""
-        probe = self._markers.probes[CONTROL]
+    async def again(self, id: str = CONTROL) -> Print | None:
+        """What a random path, or the probe *id*, brings now; ``None``: no answer."""
+        probe = self._markers.probes[id]
         try:
-            return (await self._answer(probe, self._question(probe))).status
+            return Print.of(await self._answer(probe, self._question(probe)))
         except NetError:
             return None
 

@@ -511,6 +511,12 @@ def unseen(seen: HttpObservation) -> Iterator[Open]:
         yield Open(
             "error", "the answer was an error (status {status}), no page", status=seen.last_status
         )
+    if seen.leads_on:
+        yield Open(
+            "leads-on",
+            "the page sends browsers on to {location}, which was not looked at",
+            location=seen.leads_on,
+        )
 
 
 def cut(seen: HttpObservation) -> Iterator[Open]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from tlscheck.model import Confidence, Evidence, Note, Open, Problem
-from tlscheck.observations.http import HttpObservation, Management, same_host, split
+from tlscheck.model import Confidence, Evidence, Note, Open, Problem, Reason
+from tlscheck.observations.http import Delivery, HttpObservation, Management, same_host, split
 from tlscheck.rules.core import NotApplicable, Problems, rule
 from tlscheck.rules.http.answers import cut, needs_page, unseen
 from tlscheck.suffixes import registrable, site
@@ -59,6 +59,7 @@ def external_services(seen: HttpObservation) -> Problems:
     """
     needs_page(seen)
     doubts = [*unseen(seen), *cut(seen)]
+    _needs_html(seen, doubts)
     declared = seen.declared_external
     if declared is None:
         listed = _listed(_services(seen, _uses(seen)))
@@ -72,7 +73,34 @@ def external_services(seen: HttpObservation) -> Problems:
         yield Note("inventory", "the page uses: {services}", services=listed)
     else:
         yield from _compared(seen, declared)
+        yield from _later(seen)
     yield from doubts
+
+
+def _needs_html(seen: HttpObservation, doubts: Collection[Open]) -> None:
+    """Stand aside where the answer is no page, and no trouble."""
+    if not (seen.html or doubts):
+        raise NotApplicable(
+            "no-page", "the answer (status {status}) is no page", status=seen.last_status
+        )
+
+
+def _later(seen: HttpObservation) -> Iterator[Open]:
+    """That parts of the page may load what nobody has seen, if so."""
+    limits = (p.directives for p in seen.policies if p.delivery is not Delivery.REPORT_ONLY)
+    defaults = (policy["default-src"] for policy in limits if "default-src" in policy)
+    if any(not any(map(_ANY.match, sources)) for sources in defaults):
+        kinds = [kind for kind in seen.unread if kind in ("frame", "object")]  # they have their own
+    else:
+        kinds = list(seen.unread)
+    if kinds:
+        yield Open(
+            "later",
+            "what the page's own parts load ({kinds}) was not seen, and no content security policy"
+            " (default-src) limits it",
+            cause=Reason.TO_DECLARE,
+            kinds=tuple(kinds),
+        )
 
 
 def _compared(seen: HttpObservation, declared: tuple[str, ...]) -> Iterator[Evidence]:
@@ -203,14 +231,15 @@ def script_integrity(seen: HttpObservation) -> Problems:
     cannot be pinned: bring the file to your own domain, or leave the service out.
     """
     needs_page(seen)
+    doubts = [*unseen(seen), *cut(seen)]
+    _needs_html(seen, doubts)
     hosts = {parts.hostname or "" for parts in map(split, seen.unguarded) if parts}
     others = {registrable(host) or host for host in hosts if not _is_own(host, seen.host)}
     for domain in sorted(others):
         yield Problem(
             "no-digest", "the page runs scripts of {domain} without a digest (SRI)", domain=domain
         )
-    yield from unseen(seen)
-    yield from cut(seen)
+    yield from doubts
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +292,22 @@ def _unrecognised(found: Management) -> Iterator[Evidence]:
         yield Open(
             "locked",
             "a login is asked for at {path}; what is behind it was not seen",
+            cause="open_question",
+            path=path,
+        )
+    if found.screened:
+        yield Open(
+            "screened",
+            "{count} well-known paths are answered as any path is, by a login, a redirect or a"
+            " refusal; what is behind was not seen",
+            cause="open_question",
+            count=len(found.screened),
+        )
+    for path in found.unrecognised:
+        yield Open(
+            "unrecognised",
+            "{path} has something that a path picked at random has not; what it is was not"
+            " recognised, so look there",
             cause="open_question",
             path=path,
         )
