@@ -59,6 +59,7 @@ UDP = Port(161, "udp", OPEN, "snmp", "network", "snmp")
         (seen(Port(9999, "tcp", OPEN, "", "", "redis"), declared={"tcp": (443, 9999)}),
          {"exposed-services": {"exposed"}}),
         (seen(declared=None), {"undeclared": {"-nothing-declared"}}),
+        (seen(declared=None, shut_out=True), {rule: {"shut-out?"} for rule in MINE}),
         (seen(shut_out=True), {rule: {"shut-out?"} for rule in MINE}),
         (seen(counts={"tcp": {OPEN: 1, DROPPED: 9, UNKNOWN: 1}}),
          {rule: {"unknown?"} for rule in MINE}),

@@ -106,14 +106,18 @@ def undeclared(seen: PortsObservation) -> Problems:
     or declare it in the configuration: ``[endpoints."ADDRESS"]``, ``tcp = [443]``.
     """
     found = _meant(seen, seen.open())
+    doubts = [*_unseen(seen)]
     if seen.declared is None:
-        raise NotApplicable(
-            "nothing-declared",
-            "nothing is declared of {address}; open: {ports}",
-            address=seen.address,
-            ports=", ".join(_named(port) for port in found) or "-",
-        )
-    for port in found:
+        told = {
+            "address": seen.address,
+            "ports": ", ".join(_named(port) for port in found) or "-",
+        }
+        if not doubts:
+            raise NotApplicable(
+                "nothing-declared", "nothing is declared of {address}; open: {ports}", **told
+            )
+        yield Note("inventory", "nothing is declared of {address}; open: {ports}", **told)
+    for port in found if seen.declared is not None else ():
         if not _is_declared(seen, port):
             problem = Problem(
                 "undeclared",
@@ -122,7 +126,7 @@ def undeclared(seen: PortsObservation) -> Problems:
                 port=_named(port),
             )
             yield _wrong(seen, port, problem)
-    yield from _unseen(seen)
+    yield from doubts
 
 
 @dataclass(frozen=True, slots=True)
