@@ -68,6 +68,19 @@ def test_exactly_what_is_not_declared_is_found(hosts: Inside) -> None:
     assert parts == {"filter": ("document_needed", ""), "waf": ("undetermined", "not_asked")}
 
 
+def test_a_declaration_of_nobody_is_told(hosts: Inside) -> None:
+    (hosts.folder / "tlscheck.toml").write_text(
+        f'[endpoints."{THERE}"]\ntcp = [443]\n[endpoints."192.0.2.9"]\ntcp = []\n'
+    )
+    done = hosts.run(
+        sys.executable, "-m", "tlscheck", "scan", THERE, "-c", "tlscheck.toml", "--only", "ike",
+        "--lang", "en",
+    )  # fmt: skip
+    assert done["err"] == (
+        'tlscheck: [endpoints."192.0.2.9"] is not used: no target has that name or address\n'
+    )
+
+
 def test_how_the_rest_keeps_silent(hosts: Inside) -> None:
     (target,) = scan(hosts, declared=DECLARED)["targets"]
     ports = target["seen"]["ports"]

@@ -139,6 +139,14 @@ def with_services(looks: Iterable[Look], order: Order) -> list[Look]:
     return whole
 
 
+def unused(looks: Iterable[Look], order: Order) -> tuple[str, ...]:
+    """Of which hosts and addresses something is declared, though none of the *looks* is at them."""
+    places = [entry.target.target for entry in looks if entry.target.target]
+    met = {name for place in places for name in (place.host, place.address)}
+    met |= {entry.target.id for entry in looks}
+    return tuple(sorted(order.declared.keys() - met))
+
+
 def may_ask(net: Net, address: str, places: Iterable[Place], order: Order) -> bool:
     """Whether *address* is the internet's, or one that the operator wrote down."""
     typed = {place.host for place in places} | set(net.overrides.values())

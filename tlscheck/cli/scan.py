@@ -24,6 +24,7 @@ from tlscheck.errors import ConfigError, TargetError
 if TYPE_CHECKING:
     from tlscheck import exposure
     from tlscheck.config import Settings
+    from tlscheck.model import Scan
     from tlscheck.pipeline import Order, Tell
 
 
@@ -217,10 +218,23 @@ def scan(
     threading.Thread(target=import_module, args=(f"tlscheck.render.{form}",), daemon=True).start()
     with live_line() as tell:
         seen = asyncio.run(pipeline.look(order, tell))
+    _note_unused(seen, order)
     made = saving.save(judging.judge(seen))
     code = deliver(delivery, made, judging.exit_code(made, fail_on), settings.sheet)
     kept.keep(history, made)
     sys.exit(code)
+
+
+def _note_unused(seen: Scan, order: Order) -> None:
+    """Say which declarations are of nothing that was looked at."""
+    if order.exposure is None:
+        return
+    from tlscheck import exposure
+    from tlscheck.text import visible
+
+    for host in exposure.unused(seen.looks, order.exposure):
+        words = _('[endpoints."{host}"] is not used: no target has that name or address')
+        click.echo(f"tlscheck: {words.format(host=visible(host))}", err=True)
 
 
 def _subjects(only: str | None, *, with_addresses: bool) -> tuple[str, ...]:
