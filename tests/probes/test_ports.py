@@ -228,6 +228,23 @@ def test_a_ban_that_spares_the_targets_own_ports(
     assert seen.count(UNKNOWN) == 17
 
 
+@pytest.mark.parametrize(("way", "state"), [(0.05, UNKNOWN), (0.0, CLOSED)])
+def test_what_our_own_side_refuses_says_nothing_of_the_address(
+    monkeypatch: pytest.MonkeyPatch, way: float, state: PortState
+) -> None:
+    connect = ports._Look._connect
+
+    async def far(self: ports._Look, number: int) -> PortState:
+        found = await connect(self, number)
+        await asyncio.sleep(way if found is OPEN else 0)
+        return found
+
+    monkeypatch.setattr(ports._Look, "_connect", far)
+    with listening() as one:
+        seen = look(*(free_port() for _ in range(5)), known=(one,))
+    assert seen.count(state) == 5
+
+
 def test_many_ordered_ports_that_all_accept_are_one_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async def accepted(self: ports._Look, number: int) -> PortState:
         return OPEN

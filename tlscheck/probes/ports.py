@@ -47,6 +47,8 @@ SLOWLY, PAUSE = 4, 1.1
 """How many silent ports are asked once more where others are refused, and seconds before each:
 hosts send about one ICMP message a second. How often, too, what was refused is asked again."""
 EVERY = 65535
+LEAST_WAY, NEARER = 0.004, 4
+"""Seconds to and from an address that is far enough to tell, and how many times is nearer."""
 MOST_RECOGNISED = 64
 """How many open ports are asked what they are."""
 AT_ONCE = 8
@@ -153,6 +155,8 @@ class _Look:
     canary: tuple[int, PortState] | None = None
     """A port that answers, and how."""
     quickest: float | None = None
+    took: dict[int, tuple[PortState, float]] = field(default_factory=dict)
+    """The last answer of each port, and after how many seconds it came."""
     packets: int = 0
     next_at: float = 0.0
     no_route: int = 0
@@ -174,8 +178,10 @@ class _Look:
                 self._over_udp(),
             )
         turned = await self._turned() if finished else {PortState.DROPPED}
+        nearer = self._refused_nearer()
         for number, state in self.states.items():
-            self.states[number] = PortState.UNKNOWN if state in turned else state
+            doubted = state in turned or number in nearer
+            self.states[number] = PortState.UNKNOWN if doubted else state
         if PortState.DROPPED in turned:
             over_udp = [replace(p, state=_DOUBTED.get(p.state, p.state)) for p in over_udp]
         if self.no_route == len(self.states):
@@ -290,6 +296,19 @@ class _Look:
                 return False
         return bool(refused)
 
+    def _refused_nearer(self) -> set[int]:
+        """Ports that were refused in a fraction of the time that the way to the address takes: by
+        a filter on our own side, which says nothing of the address.
+        """
+        opened = [took for state, took in self.took.values() if state is PortState.OPEN]
+        if not opened or min(opened) < LEAST_WAY:
+            return set()
+        return {
+            number
+            for number, (state, took) in self.took.items()
+            if state is PortState.CLOSED and took < min(opened) / NEARER
+        }
+
     def _sample(self, state: PortState) -> list[int]:
         """Some of the ports in that *state*, the targets' own aside."""
         them = [n for n, s in self.states.items() if s is state and n not in self.known]
@@ -318,6 +337,7 @@ class _Look:
         state = await self._connect(number)
         if state in (PortState.OPEN, PortState.CLOSED):
             took = loop.time() - began
+            self.took[number] = state, took
             self.quickest = took if self.quickest is None else min(self.quickest, took)
             if self.canary is None or (state is PortState.OPEN is not self.canary[1]):
                 self.canary = (number, state)
