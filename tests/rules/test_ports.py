@@ -84,6 +84,11 @@ UDP = Port(161, "udp", OPEN, "snmp", "network", "snmp")
             "undeclared": {"undeclared"}, "exposed-services": {"unrecognised?"},
             "management": {"unrecognised?"},
         }),
+        (seen(Port(6379, "tcp", OPEN, "redis", "data", "tls"), answering_for_all=True),
+         {rule: {"answering-for-all?"} for rule in MINE}),
+        (seen(REDIS, answering_for_all=True), {rule: {"answering-for-all?"} for rule in MINE}
+         | {"undeclared": {"undeclared", "answering-for-all?"},
+            "exposed-services": {"exposed", "answering-for-all?"}}),
         (seen(Port(25, "tcp", OPEN, "smtp", "mail"), answering_for_all=True),
          {rule: {"answering-for-all?"} for rule in MINE}),
     ],

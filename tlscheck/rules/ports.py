@@ -10,7 +10,7 @@ from tlscheck.observations.ports import Port, PortsObservation, PortState
 from tlscheck.rules.core import NotApplicable, Problems, rule
 
 _ANYBODYS = ("", "http", "tls")
-"""What answers at the ports of delivery networks too."""
+"""What answers at the ports of delivery networks, and of whatever accepts for all, too."""
 
 
 def _wrong(seen: PortsObservation, port: Port, problem: Problem) -> Evidence:
@@ -93,9 +93,13 @@ def _is_declared(seen: PortsObservation, port: Port) -> bool:
     return port.number in (seen.declared or {}).get(port.transport, ())
 
 
-def _meant(seen: PortsObservation, ports: Iterable[Port]) -> list[Port]:
-    """Ports that something answered at, behind whatever accepts for all."""
-    return [p for p in ports if not seen.answering_for_all or p.service]
+def meant(seen: PortsObservation, transport: str | None = None) -> list[Port]:
+    """The open ports, without those at which whatever accepts for all may have answered."""
+    return [
+        port
+        for port in seen.open(transport)
+        if not seen.answering_for_all or port.service not in _ANYBODYS
+    ]
 
 
 @rule("Vendor evaluation sheet, row 49")
@@ -105,7 +109,7 @@ def undeclared(seen: PortsObservation) -> Problems:
     Every further port is one more way in, and a sign that nobody knows what runs there. Close it,
     or declare it in the configuration: ``[endpoints."ADDRESS"]``, ``tcp = [443]``.
     """
-    found = _meant(seen, seen.open())
+    found = meant(seen)
     doubts = [*_unseen(seen)]
     if seen.declared is None:
         told = {
@@ -143,7 +147,7 @@ def exposed_services(seen: PortsObservation, want: Exposed) -> Problems:
     Who reaches such a port is one password or one flaw away from the patients' data. Have the
     service listen at an inner address only, and let nothing through to it in the firewall.
     """
-    for port in _meant(seen, seen.open()):
+    for port in meant(seen):
         if port.group in want.groups or _is_of(port, want.groups):
             problem = Problem(
                 "exposed",
@@ -152,7 +156,7 @@ def exposed_services(seen: PortsObservation, want: Exposed) -> Problems:
                 port=_named(port),
             )
             yield _wrong(seen, port, problem)
-    yield from _unrecognised(_meant(seen, seen.open()))
+    yield from _unrecognised(meant(seen))
     yield from _unseen(seen)
 
 
@@ -183,7 +187,7 @@ def management(seen: PortsObservation, want: Exposed) -> Problems:
     Remote logins and consoles are what attackers try first. Leave them open to a VPN or to listed
     addresses only; what must be open is to be declared with its purpose.
     """
-    for port in _meant(seen, seen.open()):
+    for port in meant(seen):
         of_group = port.group in want.groups or _is_of(port, want.groups)
         if of_group and not _is_declared(seen, port):
             problem = Problem(
@@ -193,7 +197,7 @@ def management(seen: PortsObservation, want: Exposed) -> Problems:
                 port=_named(port),
             )
             yield _wrong(seen, port, problem)
-    yield from _unrecognised(p for p in _meant(seen, seen.open()) if not _is_declared(seen, p))
+    yield from _unrecognised(p for p in meant(seen) if not _is_declared(seen, p))
     yield from _unseen(seen)
 
 

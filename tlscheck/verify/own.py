@@ -21,7 +21,7 @@ from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.rules.core import NotApplicable, Problems, Rule
 from tlscheck.rules.http import answers
-from tlscheck.rules.ports import behind_a_network
+from tlscheck.rules.ports import behind_a_network, meant
 from tlscheck.text import JST
 from tlscheck.wire.registry import Version
 
@@ -234,7 +234,7 @@ def ports(seen: PortsObservation, want: Ports) -> Problems:
             " known",
             address=seen.address,
         )
-    found = {p.number for p in seen.open("tcp") if p.service or not seen.answering_for_all}
+    found = {port.number for port in meant(seen, "tcp")}
     for number in sorted(found - set(want.numbers)):
         yield Problem(
             "open", "{address}: TCP port {port} is open", address=seen.address, port=number
