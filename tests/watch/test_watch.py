@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -285,7 +286,9 @@ def test_two_runs_at_once(clinic: Clinic) -> None:
         while not lock.exists():
             time.sleep(0.01)
         time.sleep(0.1)
+        first.send_signal(signal.SIGSTOP)  # the machine may be slow, and the first run quick
         second = clinic.watch()
+        first.send_signal(signal.SIGCONT)
         out, err = first.communicate(timeout=100)
     assert (first.returncode, out, err) == (0, "", "")
     assert second.returncode == 75
@@ -295,17 +298,15 @@ def test_two_runs_at_once(clinic: Clinic) -> None:
 
 
 @contextlib.contextmanager
-def slow_places() -> Iterator[list[int]]:
+def slow_places() -> Iterator[list[socket.socket]]:
     """Ports that accept and say nothing."""
-    import socket
-
     with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        yield [each.getsockname()[1] for each in found]
+        yield [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
 
 
 def test_sigterm_keeps_what_was_seen(clinic: Clinic) -> None:
-    with clinic.serving(), slow_places() as ports:
+    with clinic.serving(), slow_places() as places:
+        ports = [place.getsockname()[1] for place in places]
         names = ", ".join(f'"127.0.0.1:{port}"' for port in (clinic.port, *ports))
         clinic.write(
             targets=f"[{names}]",
@@ -313,8 +314,9 @@ def test_sigterm_keeps_what_was_seen(clinic: Clinic) -> None:
             mail='attach = ["json"]',
         )
         process = clinic.begin()
-        time.sleep(4)
-        process.send_signal(signal.SIGTERM)
+        places[0].settimeout(60)
+        with places[0].accept()[0]:
+            process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         out, err = process.communicate(timeout=100)
     assert time.monotonic() - begun < 40
@@ -330,12 +332,12 @@ def test_sigterm_keeps_what_was_seen(clinic: Clinic) -> None:
 
 
 def test_the_deadline_holds(clinic: Clinic) -> None:
-    with slow_places() as ports:
-        names = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
+    with slow_places() as places:
+        names = ", ".join(f'"127.0.0.1:{place.getsockname()[1]}"' for place in places)
         clinic.write(targets=f"[{names}]", more="[watch]\ndeadline = 5\n[budgets]\nconnect = 60")
         begun = time.monotonic()
         done = clinic.watch()
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30
     assert done.returncode == 0
     assert kept(clinic) == 1
     assert "the run was ended early" in body(clinic.inbox.messages[0])
