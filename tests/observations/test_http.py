@@ -381,6 +381,8 @@ def test_urls_are_kept_without_secrets(url: str, safe: str) -> None:
         ("<a href=//y.example ping=//x.example>", "https://x.example", ("connect",)),
         ("<p onclick=\"location='https://x.example/'\">", "https://x.example", ("named",)),
         ("<p title='https://x.example/'>", None, ()),
+        ("<html xmlns:fb=http://x.example/><p itemtype=https://x.example/Clinic>", None, ()),
+        ("<link rel=profile href=https://x.example/xfn/11>", None, ()),
         ("<style>a{background:url( //x.example/a)}</style>", "https://x.example", ("style",)),
         ("<style>a{background:URL(HTTPS://X.example/a)}</style>", "https://x.example", ("style",)),
         ("<style>a{background:url(//x.example#b)}</style>", "https://x.example", ("style",)),

@@ -55,7 +55,10 @@ _LED_TO = frozenset(
     }.items()
     for key in keys
 )
-_TOLD = frozenset(("alt", "cite", "integrity", "placeholder", "title"))
+_TOLD = (
+    "about alt cite integrity itemid itemtype placeholder prefix profile property resource title"
+    " typeof vocab xmlns"
+)
 """Attributes in which addresses are words; in all others some script or browser may use them."""
 _LINKED_BY = {
     "stylesheet": "style",
@@ -203,7 +206,7 @@ class Page:
             self._depth += 1
             self._read(value)
             self._depth -= 1
-        elif (tag, key) not in _LED_TO and key not in _TOLD:
+        elif (tag, key) not in _LED_TO and key.partition(":")[0] not in _TOLD.split():
             self._add_named(f'"{value}"', "named")
 
     def _meta(self, told: Mapping[str, str]) -> None:
