@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import gateways, servers
+from tests import capture, gateways, servers
 from tests.conftest import Start
 from tests.gateways import HELLO, NOT_FOUND, REPLIES, Answers, Reply, Request, Said, encoded, page
 from tests.identities import Identity
@@ -112,6 +112,32 @@ def test_nothing_is_sent_that_may_count_as_a_login_or_a_tunnel(gateway: Gateway)
     assert len(said.lines) == len(everything) - 3
     # Beside HTTP there are OpenVPN's reset and IKE's first message, which ends where it begins.
     assert [data[:3] for data in said.bare] == [b"\x00\x0e\x38", b"IKE"]
+
+
+def test_no_forbidden_probe_leaves_the_machine(gateway: Gateway, tmp_path: Path) -> None:
+    """The same from a capture of all packets, the TLS in them opened."""
+    log = tmp_path / "secrets"
+    number, said = gateway(lambda request: NOT_FOUND, lambda it: capture.configure(it, log))
+    try:
+        with capture.capture(number) as wire:
+            port = one(number, thorough=True)
+    except PermissionError:
+        pytest.skip("NOT TESTED: only root may capture packets")
+    assert set(port.sent) == set(vpn.markers().probes) | {"sstp", "openvpn_tcp", "ipsec_tcp"}
+    streams = list(wire.streams())
+    lines = [
+        line
+        for to, by in streams
+        if to[:1] == b"\x16"
+        for line in re.findall(
+            r"^\S+ \S+ HTTP/1\.1", capture.opened(to, by, log).decode("latin-1"), re.M
+        )
+    ]
+    assert sorted(lines) == sorted(said.lines)
+    for line in lines:
+        assert not [p for p in FORBIDDEN if re.match(p, line)], line
+    bare = sorted(to[:3] for to, _ in streams if to[:1] != b"\x16")
+    assert bare == [b"\x00\x0e\x38", b"IKE"]
 
 
 def test_the_facts_forbidden_probes_would_be_noticed() -> None:
