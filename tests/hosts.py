@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.identities import identity
 
+# Ports above 61000 are met by nobody who picks at random.
 HERE, THERE = "203.0.113.1", "203.0.113.2"
 FILTER = """\
 table inet filter {
@@ -27,10 +28,10 @@ table inet filter {
   udp dport 161 accept
   tcp dport 8080 reject with icmp type admin-prohibited
   tcp dport 3306 reject with tcp reset
-  tcp dport 9700-9739 reject with icmp type admin-prohibited
-  tcp dport 9800-9839 limit rate over 1/hour burst 10 packets drop
-  tcp dport 9840-9879 limit rate over 2/second burst 10 packets drop
-  tcp dport 9800-9879 reject with tcp reset
+  tcp dport 62700-62739 reject with icmp type admin-prohibited
+  tcp dport 62800-62839 limit rate over 1/hour burst 10 packets drop
+  tcp dport 62840-62879 limit rate over 2/second burst 10 packets drop
+  tcp dport 62800-62879 reject with tcp reset
   udp dport 123 reject
  }
 }

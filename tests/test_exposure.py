@@ -96,7 +96,7 @@ def test_how_the_rest_keeps_silent(hosts: Inside) -> None:
 
 
 def test_a_filter_that_rejects_now_and_then_is_no_silent_one(hosts: Inside) -> None:
-    seen = scan(hosts, "--ports", "9700-9739")
+    seen = scan(hosts, "--ports", "62700-62739")
     (ports,) = (t["seen"]["ports"] for t in seen["targets"])
     assert ports["counts"]["tcp"]["dropped"] > 30  # the kernel sends few such messages a second
     assert ports["refusing_seldom"] is True
@@ -105,7 +105,7 @@ def test_a_filter_that_rejects_now_and_then_is_no_silent_one(hosts: Inside) -> N
 
 
 @pytest.mark.parametrize(
-    ("ports", "shut_out"), [("9800-9839", True), ("9840-9879", False)], ids=["ban", "limit"]
+    ("ports", "shut_out"), [("62800-62839", True), ("62840-62879", False)], ids=["ban", "limit"]
 )
 def test_who_stops_refusing_has_no_silent_filter(hosts: Inside, ports: str, shut_out: bool) -> None:
     """Whoever asked much is refused no more, and the page is spared: silence says nothing."""
