@@ -318,11 +318,11 @@ class _Look:
         """Whether a silent port is refused when there is time to say so."""
         if not _REFUSED.intersection(self.states.values()):
             return False
+        asking = []
         for number in self._sample(PortState.DROPPED):
             await asyncio.sleep(PAUSE)
-            if await self._asked(number) in _REFUSED:
-                return True
-        return False
+            asking.append(asyncio.create_task(self._asked(number)))
+        return not _REFUSED.isdisjoint(await asyncio.gather(*asking))
 
     async def _canary_answers(self) -> bool:
         """Whether the port that had answered still does."""
