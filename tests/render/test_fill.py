@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import openpyxl
 import pytest
 from openpyxl.comments import Comment
+from openpyxl.styles import Alignment, Border, Side
 
 from tests import make
 from tests.render.sheets import NUMBERS, TOP, workbook
@@ -132,6 +133,102 @@ def test_all_else_is_as_it_was() -> None:
     )
     (bold,) = (r for r in sheet.iterfind(".//{*}is/{*}r") if r.find("{*}rPr/{*}b") is not None)
     assert "".join(bold.itertext()) == "太字"
+
+
+def touched(template: bytes, touch: Callable[[Any], None]) -> bytes:
+    """*template* with other XML in its first sheet, as another program may have left it."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(template)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for part in old.namelist():
+            content = old.read(part)
+            if part.endswith("sheet1.xml"):
+                root = ElementTree.fromstring(content)
+                touch(root)
+                content = ElementTree.tostring(root)
+            new.writestr(part, content)
+    return out.getvalue()
+
+
+def joined(area: str) -> Callable[[Any], None]:
+    """Merges the cells of *area*, whatever stands in them."""
+
+    def touch(root: Any) -> None:
+        (several,) = root.iterfind("{*}mergeCells")
+        ElementTree.SubElement(several, several[0].tag, ref=area)
+
+    return touch
+
+
+def alone(root: Any) -> None:
+    """Merges no cells: openpyxl hides what stands in those that are."""
+    for each in root.findall("{*}mergeCells"):
+        root.remove(each)
+
+
+def test_what_stands_inside_merged_cells_stays() -> None:
+    def write(book: Any, sheet: Any) -> None:
+        sheet.write("I3", "an inner text", book.add_format({"bg_color": "#00FF00"}))
+        sheet.write("I4", 7, book.add_format({"bottom": 6, "bottom_color": "#FF0000"}))
+        sheet.write_blank("J4", None, book.add_format({"right": 6, "right_color": "#FF0000"}))
+        sheet.write_blank("H2", None, book.add_format({"border": 1}))
+
+    template = touched(workbook(write), joined("H2:J4"))
+    made = filled(template)
+    assert "H2:J4" in map(str, opened(made.data)["評価表"].merged_cells.ranges)
+    before, after = (opened(touched(data, alone))["評価表"] for data in (template, made.data))
+    assert (after["I3"].value, after["I4"].value) == ("an inner text", 7)
+    assert after["I4"].border.bottom.style == after["J4"].border.right.style == "double"
+    for row in (*before["A1:G5"], *before["H2:J4"]):
+        for cell in row:
+            for trait in _STYLE:
+                other = getattr(after[cell.coordinate], trait)
+                assert repr(getattr(cell, trait)) == repr(other), cell
+
+
+def test_what_merged_cells_hide_is_no_item_and_no_head() -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write("A26", 42)
+        sheet.write("B26", "判定結果")
+
+    made = filled(touched(workbook(write), joined("A25:B26")))
+    assert notes(made) == []
+
+
+def test_an_empty_cell_with_a_link_stays_empty() -> None:
+    def touch(root: Any) -> None:
+        (cell,) = (c for c in root.iterfind(".//{*}c") if c.get("r") == "H1")
+        for part in list(cell):
+            cell.remove(part)
+        del cell.attrib["t"]
+
+    made = filled(touched(workbook(), touch)).data
+    with zipfile.ZipFile(io.BytesIO(made)) as book:
+        root = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    (cell,) = (c for c in root.iterfind(".//{*}c") if c.get("r") == "H1")
+    assert "".join(cell.itertext()) == ""
+    assert opened(made)["評価表"]["H1"].hyperlink.target == "https://example.jp/"
+
+
+def test_cells_that_have_no_element_yet_are_filled() -> None:
+    """Empty cells without a style of their own, as other libraries leave them."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["項番", "対応策", "確認したエビデンス", "判定結果", "改善策"])
+    for item in ITEMS:
+        sheet.append([int(item), "当社の対応策"])
+    sheet.column_dimensions["C"].alignment = Alignment(wrap_text=True)
+    sheet.column_dimensions["C"].border = Border(left=Side("double"))
+    book.save(out)
+    made = filled(out.getvalue())
+    assert notes(made) == []
+    shown = opened(made.data).active
+    assert shown["C2"].value == ENTRIES["vendor-138", "42"].evidence
+    assert (shown["C2"].alignment.wrap_text, shown["C2"].border.left.style) == (True, "double")
+    assert shown["D2"].value == ENTRIES["vendor-138", "42"].verdict
 
 
 def around(data: bytes, part: str) -> dict[str, list[Any]]:
