@@ -13,7 +13,7 @@ from openpyxl.worksheet.cell_range import CellRange, MultiCellRange
 
 from tlscheck.errors import SheetError
 from tlscheck.render.fill import raw
-from tlscheck.text import visible
+from tlscheck.text import Phrase, visible
 
 
 def opened(data: bytes, name: str, *, data_only: bool = False) -> Any:
@@ -22,19 +22,26 @@ def opened(data: bytes, name: str, *, data_only: bool = False) -> Any:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         made = openpyxl.load_workbook(io.BytesIO(apart), rich_text=True, data_only=data_only)
-    left_out = [str(each.message) for each in said if "default style" not in str(each.message)]
-    left_out += ["mergeCells" for sheet in made.worksheets if sheet.merged_cells.ranges]
+    left_out = [_named(str(w.message)) for w in said if "default style" not in str(w.message)]
+    left_out += [Phrase("merged cells") for s in made.worksheets if s.merged_cells.ranges]
     if left_out:
         raise SheetError(
             "{file}: would be damaged ({detail}); fill a copy without it",
             file=name,
-            detail=visible(left_out[0]),
+            detail=left_out[0],
         )
     held = raw.values(data)
     for sheet in made.worksheets:
         sheet.merged_cells = MultiCellRange([CellRange(ref) for ref in merged[sheet.title]])
         _emptied(sheet, held[sheet.title])
     return made
+
+
+def _named(warning: str) -> Phrase:
+    """What openpyxl says that it leaves out."""
+    if "header or footer" in warning:
+        return Phrase("a header or footer that stands neither left, nor right, nor in the middle")
+    return Phrase("{detail}", detail=visible(warning))
 
 
 def _emptied(sheet: Any, held: Mapping[raw.Place, raw.Value]) -> None:
