@@ -236,3 +236,20 @@ def test_the_configuration_s_waivers_are_kept_in_the_scan_file(tmp_path: Path) -
     done = tlscheck(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no rule tls.version" in done.stderr
+
+
+def test_judging_again_takes_the_waivers_of_a_configuration(tmp_path: Path) -> None:
+    path, config = tmp_path / "scan.json", tmp_path / "tlscheck.toml"
+    path.write_bytes(encode(judged(waiver(rule="tls.versions"))))
+    config.write_text(
+        f'[[waiver]]\nrule = "{RULE}"\nreason = "x"\nwho = "B. Ito"\nuntil = 2026-12-31\n'
+    )
+    assert tlscheck("judge", str(path)).returncode == 1
+    done = tlscheck("judge", str(path), "-c", str(config))
+    assert done.returncode == 0
+    assert "Waived by B. Ito" in done.stdout
+    config.write_text('[sheet]\napplicant = "x"\n')
+    done = tlscheck("judge", str(path), "-c", str(config), "-f", "json")
+    assert json.loads(done.stdout)["waivers"][0]["rule"] == "tls.versions"
+    config.write_text(config.read_text() + '[[waiver]]\nrule = "no.rule"\nreason = "x"\n')
+    assert tlscheck("judge", str(path), "-c", str(config)).returncode == 2
