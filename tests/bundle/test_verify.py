@@ -33,6 +33,7 @@ from tlscheck.model import Scan
 from tlscheck.observations import kept
 from tlscheck.observations.certificate import CertificateObservation, Chain, Staple
 from tlscheck.observations.registration import Record, from_whois
+from tlscheck.render import FORMATS
 from tlscheck.report import Report, decode, encode
 
 CHECKOUT = Path(__file__).parents[2]
@@ -144,6 +145,12 @@ def test_each_finding_names_the_files_it_rests_on(bundle: Bundle) -> None:
     rests = {f["rule"]: f["refs"] for f in scan["findings"]}
     assert rests["tls.versions"] == ["scan.json#/targets/0/seen/tls", "targets/0/tls.jsonl"]
     assert sum(ref.startswith("certificates/") for ref in rests["certificate.key-size"]) >= 2
+
+
+@pytest.mark.parametrize("form", ["text", "md", "html", "csv"])
+def test_reports_name_them_too(form: str, bundle: Bundle, report: Report) -> None:
+    assert b"targets/0/tls.jsonl" in FORMATS[form](bundle.judged(), "en")
+    assert b"targets/0/tls.jsonl" not in FORMATS[form](report, "en")
 
 
 def test_without_a_bundle_nothing_is_cited(report: Report) -> None:
