@@ -203,6 +203,7 @@ def test_a_sentence_that_is_partly_understood_is_left_as_a_whole() -> None:
         "ただし22番は保守用に開放",
         "但し、一部を除く",
         "（対象外）",
+        "やめました",
     ],
 )
 def test_a_sentence_that_takes_the_one_before_it_back_leaves_both(back: str) -> None:
@@ -210,6 +211,21 @@ def test_a_sentence_that_takes_the_one_before_it_back_leaves_both(back: str) -> 
     assert [c.kind for c in claims] == ["no_ssl_vpn"]
     assert len(left) == 2
     assert left[0].words == "443番ポートのみを開放しています"
+
+
+@pytest.mark.parametrize(
+    "head", ["未実施：", "■今後の予定", "以下は実施していません。", "【端末側】"]
+)
+def test_what_stands_below_a_denial_is_denied(head: str) -> None:
+    claims, left = prose.read(f"{head}\n・HSTSを有効化\n・TLS1.3のみ\n\nSSL-VPNは不使用")
+    assert [c.kind for c in claims] == ["no_ssl_vpn"]
+    assert [each.words for each in left][1:] == ["・HSTSを有効化", "・TLS1.3のみ"]
+
+
+def test_what_stands_below_a_plain_heading_is_read() -> None:
+    text = "暗号化方式：\n・TLS1.3のみ\n■ほか\n・HSTSを有効化\n・DNSSECは予定\n・CAAを設定"
+    claims, _ = prose.read(text)
+    assert [c.kind for c in claims] == ["versions_among", "hsts", "caa"]
 
 
 def test_bullets_are_sentences_of_their_own() -> None:

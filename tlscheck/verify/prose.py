@@ -50,13 +50,30 @@ def read(text: str) -> tuple[tuple[Read, ...], tuple[Left, ...]]:
     claims: list[Read] = []
     left: list[Left] = []
     plain = tuple(sentences(text))
+    above, denied = "", None
     for sentence, behind in zip(plain, (*plain, "")[1:], strict=True):
         found, rest = _sentence(sentence)
-        if found and _grammar().takes_back(behind):
-            found, rest = [], [Left(sentence, Why.CONDITIONAL)]
+        mark = _mark(sentence)
+        if mark in ("", above):
+            denied = None
+        if found and (denied or _grammar().takes_back(behind)):
+            found, rest = [], [Left(sentence, denied or Why.CONDITIONAL)]
+        if not denied:
+            above = mark
+            denied = next((x.why for x in rest if x.why in _DENIALS), None)
         claims += found
         left += rest
     return tuple(dict.fromkeys(claims)), tuple(left)
+
+
+_DENIALS = frozenset({Why.CONDITIONAL, Why.ELSEWHERE})
+"""Of a heading they are of all that has another bullet than it, and stands below."""
+_BULLETS = "・●○■□◆◇*•‣-"
+
+
+def _mark(sentence: str) -> str:
+    """The bullet that the sentence begins with."""
+    return sentence[0] if sentence[0] in _BULLETS else ""
 
 
 def sentences(text: str) -> Iterator[str]:
