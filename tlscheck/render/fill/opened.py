@@ -52,7 +52,9 @@ def _emptied(sheet: Any, held: Mapping[raw.Place, raw.Value]) -> None:
 
 
 def cell(sheet: Any, row: int, column: int) -> Any:
-    """The cell there; one that has no element yet looks as its row or column does."""
+    """The cell there; one that has no element yet looks as its row or column does, or as the
+    workbook's first style says.
+    """
     known = (row, column) in sheet._cells
     found = sheet.cell(row, column)
     if not known:
@@ -65,4 +67,5 @@ def _style(sheet: Any, row: int, column: int) -> Any:
     columns = [
         d for d in sheet.column_dimensions.values() if (d.min or 0) <= column <= (d.max or 0)
     ]
-    return next((each._style for each in (*rows, *columns) if each.has_style), None)
+    own = (each._style for each in (*rows, *columns) if each.has_style)
+    return next(own, sheet.parent._cell_styles[0])
