@@ -479,6 +479,9 @@ BROKEN = {
     "cut": workbook()[:-50],
     "old": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
     "wide": with_part("", sheet1=(b'"B1:C1"', b'"B1:XFD1048576"')),
+    "wide again and again": touched(
+        workbook(), lambda root: [joined("H30:CQ1000")(root) for _ in range(1000)] and None
+    ),
     "no heads": workbook(lambda _, s: s.write("E4", "x")),
     "no numbers": workbook(numbers=["x"]),
 }

@@ -23,8 +23,8 @@ LARGEST = 20_000_000
 UNPACKED = 150_000_000
 """Bytes of all its parts."""
 MOST_PARTS = 2_000
-WIDEST = 100_000
-"""Cells that are merged or linked as one; each of them costs memory."""
+WIDEST, ALL_WIDEST = 100_000, 1_000_000
+"""Cells that are merged or linked as one, and all of a sheet; each of them costs memory."""
 
 BROKEN = (
     zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException,
@@ -166,8 +166,11 @@ def _foreign(book: zipfile.ZipFile, part: str, known: re.Pattern[str]) -> Iterat
 
 
 def _bounded(book: zipfile.ZipFile, part: str, name: str) -> None:
+    every = 0
     for _depth, tag, at in _tags(book, part):
-        if tag in ("mergeCell", "hyperlink") and _area(at.get("ref", "")) > WIDEST:
+        area = _area(at.get("ref", "")) if tag in ("mergeCell", "hyperlink") else 0
+        every += area
+        if area > WIDEST or every > ALL_WIDEST:
             raise SheetError(
                 "{file}: {part} merges or links too many cells as one; mend that first",
                 file=name,
