@@ -5,22 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from tests import make
 from tests.make import good_look, http_observation, scan
-from tests.servers import free_port
+from tests.render.sheets import TOP, workbook
+from tests.servers import free_port, program
 from tests.test_cli import tlscheck
 from tlscheck import judge as judging
 from tlscheck import waivers
 from tlscheck.errors import ConfigError
 from tlscheck.model import Answer, Waiver
-from tlscheck.render import FORMATS
+from tlscheck.render import FORMATS, fill, nagios
 from tlscheck.report import Report, decode, encode
 
 UNTIL = date(2026, 12, 31)
@@ -112,13 +115,60 @@ def test_judging_the_file_again_gives_the_same_bytes() -> None:
 
 
 SHOWN = ("text", "html", "md", "csv", "sarif", "junit")
+SEVERAL = (waiver(rule=RULE), waiver(item=ITEM))
+
+
+def sheets(report: Report) -> dict[str, str]:
+    """The text of each sheet of the workbook."""
+    book = openpyxl.load_workbook(io.BytesIO(FORMATS["xlsx"](report, "en")))
+    return {
+        sheet.title: "\n".join(str(c.value) for row in sheet.iter_rows() for c in row if c.value)
+        for sheet in book
+    }
+
+
+def test_the_workbook_tells_of_it_where_it_matters_and_in_a_list() -> None:
+    assert "Waivers" not in sheets(judged())
+    told = sheets(judged(*SEVERAL))
+    for sheet in ("Waivers", "Findings", "Evaluation sheet (138)"):
+        assert "replaced in March" in told[sheet], sheet
+    for sheet in ("Findings", "Evaluation sheet (138)"):
+        assert "Waived by A. Sato until 2026-12-31" in told[sheet]
+    gone = sheets(judged(*SEVERAL, at=datetime(2027, 6, 1, tzinfo=UTC)))
+    assert "expired" in gone["Waivers"].splitlines()
+    assert "The waiver by A. Sato expired on 2026-12-31" in gone["Evaluation sheet (138)"]
+    filled = fill.fill(workbook(), "own.xlsx", judged(*SEVERAL), "en")
+    sheet = openpyxl.load_workbook(io.BytesIO(filled.data))["評価表"]
+    assert "Waived by A. Sato until 2026-12-31" in sheet[f"D{TOP}"].value
+
+
+def test_the_pdf_tells_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(FORMATS["pdf"](judged(*SEVERAL), "en"))
+    done = subprocess.run(
+        [program("pdftotext"), path, "-"], capture_output=True, text=True, check=True
+    )
+    words = "".join(done.stdout.split())
+    assert "somebodyanswersfor" in words
+    assert words.count("replacedinMarch") >= 4  # both waivers in the list, the item, the finding
+    assert "WaivedbyA.Satountil2026-12-31" in words
+
+
+def test_monitoring_is_told_how_many_and_minds_what_counts() -> None:
+    text, state = nagios.line(judged(*SEVERAL), "en", 0)
+    assert b"2 failed" in text
+    assert b"; 1 waived; failed: " in text
+    assert state is nagios.State.OK
+    assert b"waived" not in nagios.line(judged(), "en", 1)[0]
+    other = judged(waiver(rule=RULE, target="www.example.jp"), looks=(BARE, OTHER))
+    assert b"; 1 waived; failed: " in nagios.line(other, "en", 1)[0]
+    assert b"old.example.jp" in nagios.line(other, "en", 1)[0]
 
 
 @pytest.mark.parametrize("form", SHOWN)
 def test_every_report_tells_of_it(form: str) -> None:
     def said(at: datetime) -> str:
-        several = (waiver(rule=RULE), waiver(item=ITEM))
-        return " ".join(FORMATS[form](judged(*several, at=at), "en").decode().split())
+        return " ".join(FORMATS[form](judged(*SEVERAL, at=at), "en").decode().split())
 
     before, after = said(make.AT), said(datetime(2027, 6, 1, tzinfo=UTC))
     sentence = "Waived by A. Sato until 2026"
@@ -186,3 +236,20 @@ def test_the_configuration_s_waivers_are_kept_in_the_scan_file(tmp_path: Path) -
     done = tlscheck(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no rule tls.version" in done.stderr
+
+
+def test_judging_again_takes_the_waivers_of_a_configuration(tmp_path: Path) -> None:
+    path, config = tmp_path / "scan.json", tmp_path / "tlscheck.toml"
+    path.write_bytes(encode(judged(waiver(rule="tls.versions"))))
+    config.write_text(
+        f'[[waiver]]\nrule = "{RULE}"\nreason = "x"\nwho = "B. Ito"\nuntil = 2026-12-31\n'
+    )
+    assert tlscheck("judge", str(path)).returncode == 1
+    done = tlscheck("judge", str(path), "-c", str(config))
+    assert done.returncode == 0
+    assert "Waived by B. Ito" in done.stdout
+    config.write_text('[sheet]\napplicant = "x"\n')
+    done = tlscheck("judge", str(path), "-c", str(config), "-f", "json")
+    assert json.loads(done.stdout)["waivers"][0]["rule"] == "tls.versions"
+    config.write_text(config.read_text() + '[[waiver]]\nrule = "no.rule"\nreason = "x"\n')
+    assert tlscheck("judge", str(path), "-c", str(config)).returncode == 2

@@ -344,3 +344,25 @@ def test_a_time_stamp(authority: tuple[str, Path, Path], tmp_path: Path) -> None
     path.write_bytes(pack({**second.files, "manifest.tsr": b"0"}, second.manifest.at))
     assert "it cannot be read" in tlscheck("bundle", "verify", path).stdout
     assert "http" in tlscheck(*asked, "http://127.0.0.1:9/").stderr
+
+
+def test_judging_a_bundle_says_that_its_seal_was_not_looked_at(saved: Path, tmp_path: Path) -> None:
+    bundle = read(saved.read_bytes())
+    claims = tmp_path / "claims.toml"
+    claims.write_text('[[claim]]\nversions = ["TLS 1.3"]\n')
+    broken = tmp_path / "broken.zip"
+
+    def said(path: Path) -> list[str]:
+        lines = [tlscheck("judge", path, "-f", "csv").stderr.splitlines()]
+        lines.append(tlscheck("verify", claims, path).stderr.splitlines())
+        assert lines[0] == lines[1]
+        (line,) = lines[0]
+        assert line.startswith(f"{path}: ")
+        assert "tlscheck bundle verify" in line
+        return [line]
+
+    assert "who vouches for them" in said(saved)[0]
+    for changes in ({"manifest.sig": b"x" * 64}, {"manifest.sig": None}, {"manifest.tsr": b"x"}):
+        files = {n: c for n, c in {**bundle.files, **changes}.items() if c is not None}
+        broken.write_bytes(pack(files, bundle.manifest.at))
+        assert "somebody changed it" in said(broken)[0]

@@ -11,24 +11,29 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import make
 from tests.observations import test_registration as samples
 from tlscheck import judge as judging
-from tlscheck.bundle import contents, seal
+from tlscheck.bundle import contents, seal, whose
 from tlscheck.bundle.contents import Bundle, DamagedError, bundled, pack, read
 from tlscheck.bundle.verify import Mark, Trusted, verify
+from tlscheck.bundle.whose import APART
 from tlscheck.model import Scan
 from tlscheck.observations import kept
-from tlscheck.observations.certificate import CertificateObservation
+from tlscheck.observations.certificate import CertificateObservation, Chain, Staple
 from tlscheck.observations.registration import Record, from_whois
+from tlscheck.render import FORMATS
 from tlscheck.report import Report, decode, encode
 
 CHECKOUT = Path(__file__).parents[2]
@@ -140,6 +145,12 @@ def test_each_finding_names_the_files_it_rests_on(bundle: Bundle) -> None:
     rests = {f["rule"]: f["refs"] for f in scan["findings"]}
     assert rests["tls.versions"] == ["scan.json#/targets/0/seen/tls", "targets/0/tls.jsonl"]
     assert sum(ref.startswith("certificates/") for ref in rests["certificate.key-size"]) >= 2
+
+
+@pytest.mark.parametrize("form", ["text", "md", "html", "csv"])
+def test_reports_name_them_too(form: str, bundle: Bundle, report: Report) -> None:
+    assert b"targets/0/tls.jsonl" in FORMATS[form](bundle.judged(), "en")
+    assert b"targets/0/tls.jsonl" not in FORMATS[form](report, "en")
 
 
 def test_without_a_bundle_nothing_is_cited(report: Report) -> None:
@@ -323,6 +334,132 @@ def test_a_forged_observation_does_not_follow_from_the_bytes(
     assert said
     assert any(found in words for words in said), said
     assert not any("findings" in words for words in said)
+
+
+def test_another_server_s_bytes_are_not_those_of_the_target(bundle: Bundle) -> None:
+    def moved(document: dict[str, Any]) -> None:
+        target = document["targets"][0]
+        port = target["target"]["port"]
+        target["id"] = f"https://bad.example.jp:{port}#127.5.0.2"
+        target["target"] |= {"host": "bad.example.jp", "address": "127.5.0.2"}
+        target["target"] |= {"sni": "bad.example.jp"}
+        target["seen"]["certificate"]["asked_name"] = "bad.example.jp"
+
+    (said,) = broken(lied(bundle, moved))
+    assert said.endswith(
+        "tls: the hellos in targets/0/tls.jsonl ask for localhost, not for bad.example.jp"
+    )
+
+    def under_that_name(document: dict[str, Any]) -> None:
+        moved(document)
+        document["targets"][0]["target"]["sni"] = "localhost"
+        document["targets"][0]["seen"]["certificate"]["asked_name"] = "localhost"
+
+    data = lied(bundle, under_that_name)
+    assert broken(data) == []
+    assert any("asked by the name localhost, as with --sni" in w for _, w in lines(data))
+
+
+def _unnamed(document: dict[str, Any]) -> None:
+    document["targets"][0]["target"]["sni"] = None
+
+
+def _renamed(document: dict[str, Any]) -> None:
+    document["targets"][0]["id"] = "https://bad.example.jp:443"
+
+
+def _other_name(document: dict[str, Any]) -> None:
+    document["targets"][0]["seen"]["certificate"]["asked_name"] = "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        (_unnamed, "ask for localhost, not for -"),
+        (_renamed, "its id is not that of its place, https://localhost:"),
+        (_other_name, "certificate: asked_name do not follow from scan.json"),
+    ],
+)
+def test_a_target_that_was_renamed(
+    lie: Callable[[dict[str, Any]], None], found: str, bundle: Bundle
+) -> None:
+    said = broken(lied(bundle, lie))
+    assert any(found in words for words in said), said
+
+
+def _dated_back(part: Any, days: int) -> Any:
+    """*part* of a scan file with every time of a look that much earlier."""
+    if isinstance(part, list):
+        return [_dated_back(each, days) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: (datetime.fromisoformat(value) - timedelta(days)).isoformat().replace("+00:00", "Z")
+        if key == "at" and isinstance(value, str)
+        else _dated_back(value, days)
+        for key, value in part.items()
+    }
+
+
+def backdated(bundle: Bundle, *names: str) -> bytes:
+    """*bundle* a year earlier: its scan, its manifest and the lines of the files *names*."""
+    files = {
+        name: b"".join(
+            json.dumps(_dated_back(json.loads(line), 365), separators=(",", ":")).replace(
+                'Z","took', '+00:00","took'
+            ).encode() + b"\n"
+            for line in bundle.files[name].splitlines()
+        )
+        for name in names
+    }  # fmt: skip
+    manifest = bundle.files["manifest.json"]
+    changed = json.dumps(_dated_back(json.loads(manifest), 365)).encode()
+    early = replace(
+        bundle,
+        manifest=replace(bundle.manifest, at=bundle.manifest.at - timedelta(365)),
+        files={**bundle.files, "manifest.json": changed, **files},
+    )
+    return lied(early, lambda document: document.update(_dated_back(document, 365)))
+
+
+def test_a_scan_that_is_dated_back_does_not_follow_from_its_exchanges(bundle: Bundle) -> None:
+    said = [words.split(": ", 1)[1] for words in broken(backdated(bundle))]
+    assert said == [
+        "tls: at do not follow from targets/0/tls.jsonl",
+        "certificate: at do not follow from targets/0/tls.jsonl",
+    ]
+
+
+def test_what_is_dated_back_as_a_whole_shows_by_the_certificates(bundle: Bundle) -> None:
+    data = backdated(bundle, "targets/0/tls.jsonl")
+    assert broken(data) == []
+    assert any("it is shown too early, or the look is dated back" in w for _, w in lines(data))
+
+
+def test_the_manifest_and_the_scan_are_of_one_time(bundle: Bundle) -> None:
+    said = broken(lied(bundle, lambda document: document.update(_dated_back(document, 1))))
+    assert "the time in manifest.json is not that of the scan" in said
+
+
+def test_logs_tell_when_a_certificate_was_there() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    entry = b"\0" + bytes(32) + int(make.AT.timestamp() * 1000).to_bytes(8) + bytes(2)
+    entry += b"\x04\x03" + b"\0\x01x"
+    listed = (len(entry) + 2).to_bytes(2) + len(entry).to_bytes(2) + entry
+    times = x509.UnrecognizedExtension(
+        x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2"), b"\x04" + bytes([len(listed)]) + listed
+    )
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, make.AT, make.AT + APART * 9)
+    leaf = made.add_extension(times, critical=False).sign(key, hashes.SHA256())
+    der = leaf.public_bytes(serialization.Encoding.DER)
+    assert whose.logged(der) == (make.AT,)
+    chain = Chain(())
+    assert whose.later(der, chain, make.AT - 2 * APART)
+    assert not whose.later(der, chain, make.AT)
+    assert not whose.later(b"no certificate", chain, make.AT)
+    told = replace(chain, staple=Staple(this_update=make.AT))
+    assert whose.later(b"", told, make.AT - 2 * APART)
 
 
 def test_forged_findings_do_not_follow_from_the_scan(bundle: Bundle) -> None:

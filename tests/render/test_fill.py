@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import openpyxl
 import pytest
 from openpyxl.comments import Comment
+from openpyxl.styles import Alignment, Border, Side
 
 from tests import make
 from tests.render.sheets import NUMBERS, TOP, workbook
@@ -42,8 +43,13 @@ def opened(data: bytes) -> Any:
     return openpyxl.load_workbook(io.BytesIO(data), rich_text=True)
 
 
+FORMULAS = "own.xlsx: the results of formulas are left out; what opens it computes them"
+"""Said of every workbook here but one."""
+
+
 def notes(made: fill.Filled) -> list[str]:
-    return [str(SheetError(note.template, **note.values)) for note in made.notes]
+    told = [str(SheetError(note.template, **note.values)) for note in made.notes]
+    return [note for note in told if note != FORMULAS]
 
 
 def refused(template: bytes) -> str:
@@ -132,6 +138,106 @@ def test_all_else_is_as_it_was() -> None:
     )
     (bold,) = (r for r in sheet.iterfind(".//{*}is/{*}r") if r.find("{*}rPr/{*}b") is not None)
     assert "".join(bold.itertext()) == "太字"
+
+
+def touched(template: bytes, touch: Callable[[Any], None]) -> bytes:
+    """*template* with other XML in its first sheet, as another program may have left it."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(template)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for part in old.namelist():
+            content = old.read(part)
+            if part.endswith("sheet1.xml"):
+                root = ElementTree.fromstring(content)
+                touch(root)
+                content = ElementTree.tostring(root)
+            new.writestr(part, content)
+    return out.getvalue()
+
+
+def joined(area: str) -> Callable[[Any], None]:
+    """Merges the cells of *area*, whatever stands in them."""
+
+    def touch(root: Any) -> None:
+        (several,) = root.iterfind("{*}mergeCells")
+        ElementTree.SubElement(several, several[0].tag, ref=area)
+
+    return touch
+
+
+def alone(root: Any) -> None:
+    """Merges no cells: openpyxl hides what stands in those that are."""
+    for each in root.findall("{*}mergeCells"):
+        root.remove(each)
+
+
+def test_what_stands_inside_merged_cells_stays() -> None:
+    def write(book: Any, sheet: Any) -> None:
+        sheet.write("I3", "an inner text", book.add_format({"bg_color": "#00FF00"}))
+        sheet.write("I4", 7, book.add_format({"bottom": 6, "bottom_color": "#FF0000"}))
+        sheet.write_blank("J4", None, book.add_format({"right": 6, "right_color": "#FF0000"}))
+        sheet.write_blank("H2", None, book.add_format({"border": 1}))
+
+    template = touched(workbook(write), joined("H2:J4"))
+    made = filled(template)
+    assert "H2:J4" in map(str, opened(made.data)["評価表"].merged_cells.ranges)
+    before, after = (opened(touched(data, alone))["評価表"] for data in (template, made.data))
+    assert (after["I3"].value, after["I4"].value) == ("an inner text", 7)
+    assert after["I4"].border.bottom.style == after["J4"].border.right.style == "double"
+    for row in (*before["A1:G5"], *before["H2:J4"]):
+        for cell in row:
+            for trait in _STYLE:
+                other = getattr(after[cell.coordinate], trait)
+                assert repr(getattr(cell, trait)) == repr(other), cell
+
+
+def test_what_merged_cells_hide_is_no_item_and_no_head() -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write("A26", 42)
+        sheet.write("B26", "判定結果")
+
+    made = filled(touched(workbook(write), joined("A25:B26")))
+    assert notes(made) == []
+
+
+def test_an_empty_cell_with_a_link_stays_empty() -> None:
+    def touch(root: Any) -> None:
+        (cell,) = (c for c in root.iterfind(".//{*}c") if c.get("r") == "H1")
+        for part in list(cell):
+            cell.remove(part)
+        del cell.attrib["t"]
+
+    made = filled(touched(workbook(), touch)).data
+    with zipfile.ZipFile(io.BytesIO(made)) as book:
+        root = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    (cell,) = (c for c in root.iterfind(".//{*}c") if c.get("r") == "H1")
+    assert "".join(cell.itertext()) == ""
+    assert opened(made)["評価表"]["H1"].hyperlink.target == "https://example.jp/"
+
+
+def bare() -> bytes:
+    """A workbook whose empty cells have no elements, as other libraries leave them."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["項番", "対応策", "確認したエビデンス", "判定結果", "改善策"])
+    for item in ITEMS:
+        sheet.append([int(item), "当社の対応策"])
+    sheet.column_dimensions["C"].alignment = Alignment(wrap_text=True)
+    sheet.column_dimensions["C"].border = Border(left=Side("double"))
+    book.save(out)
+    return out.getvalue()
+
+
+def test_cells_that_have_no_element_yet_are_filled() -> None:
+    made = filled(bare())
+    assert notes(made) == []
+    shown = opened(made.data).active
+    assert shown["C2"].value == ENTRIES["vendor-138", "42"].evidence
+    assert (shown["C2"].alignment.wrap_text, shown["C2"].border.left.style) == (True, "double")
+    assert shown["D2"].value == ENTRIES["vendor-138", "42"].verdict
 
 
 def around(data: bytes, part: str) -> dict[str, list[Any]]:
@@ -238,17 +344,19 @@ def test_item_numbers_as_people_write_them(value: object, item: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_workbook_that_another_program_saved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("template", [workbook(), bare()], ids=["styled", "bare"])
+def test_a_workbook_that_another_program_saved(template: bytes, tmp_path: Path) -> None:
     office = program("soffice")
-    (tmp_path / "own.xlsx").write_bytes(workbook())
+    (tmp_path / "own.xlsx").write_bytes(template)
     home = f"-env:UserInstallation=file://{tmp_path}/office"
     subprocess.run(
         [office, home, "--headless", "--convert-to", "xlsx", "--outdir", "saved", "own.xlsx"],
         cwd=tmp_path, check=True, capture_output=True, timeout=110,
     )  # fmt: skip
     made = filled((tmp_path / "saved" / "own.xlsx").read_bytes())
-    assert notes(made) == []
-    assert opened(made.data)["評価表"][f"E{TOP}"].value == "不適合"
+    assert notes(made) == ["own.xlsx: extensions of the workbook as a whole are left out"]
+    shown = {str(c.value) for row in opened(made.data).worksheets[0].iter_rows() for c in row}
+    assert shown & {"不適合", "満たさない"}
 
 
 # ---- what is refused -------------------------------------------------------------------------
@@ -343,6 +451,23 @@ def test_readings_and_printer_settings_are_told() -> None:
     ]
 
 
+def test_what_nobody_sees_and_is_left_out_is_told() -> None:
+    company = (b"<Company></Company>", b"<Company>x</Company>")
+    extended = (b"</workbook>", b"<extLst/></workbook>")
+    made = filled(with_part("", app=company, workbook=extended))
+    assert notes(made) == [
+        "own.xlsx: company and manager in its properties are left out",
+        "own.xlsx: extensions of the workbook as a whole are left out",
+    ]
+    assert FORMULAS in [str(SheetError(n.template, **n.values)) for n in made.notes]
+
+
+def test_a_header_that_openpyxl_cannot_read_is_named_in_our_words() -> None:
+    plain = (b"&amp;L", b"")
+    line = refused(with_part("", sheet1=plain))
+    assert "a header or footer that stands neither left" in line
+
+
 LAUGHS = (
     b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
     b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">&b;</worksheet>'
@@ -354,6 +479,9 @@ BROKEN = {
     "cut": workbook()[:-50],
     "old": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
     "wide": with_part("", sheet1=(b'"B1:C1"', b'"B1:XFD1048576"')),
+    "wide again and again": touched(
+        workbook(), lambda root: [joined("H30:CQ1000")(root) for _ in range(1000)] and None
+    ),
     "no heads": workbook(lambda _, s: s.write("E4", "x")),
     "no numbers": workbook(numbers=["x"]),
 }

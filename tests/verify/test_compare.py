@@ -240,6 +240,20 @@ def test_what_one_thing_does(kind: str, value: Any, look: Look, standing: Standi
     assert one(kind, value, look).standing is standing
 
 
+def test_an_issuer_that_only_an_own_ca_vouches_for_is_said_to_be_one() -> None:
+    def told(**changes: Any) -> str:
+        look = good_look(certificate=certificate_for("www.example.jp", **changes))
+        seen: Any = look.seen["certificate"]
+        claim = Claim("issuer", (seen.chains[0].leaf.issuer.rpartition("=")[2],))
+        made = verify(Claims("f", (claim,)), scan(look))
+        assert made.outcomes[0].standing is YES
+        return " ".join(show.text(made, "en").decode().split())
+
+    words = "only the CA given with --ca-file vouches for"
+    assert words in told(trust={}, ca_file=Trust(State.ACCEPTED))
+    assert words not in told()
+
+
 @pytest.mark.parametrize(
     ("trust", "standing"),
     [(A, YES), (R, OPEN), (U, OPEN)],

@@ -75,6 +75,25 @@ READ: list[tuple[str, list[tuple[str, Any]]]] = [
     ("All HTTP requests are redirected to HTTPS.", [("http_redirected", True)]),
     ("Only ports 80 and 443 are open.", [("ports", (80, 443))]),
     ("Client certificates are required.", [("client_certificate", True)]),
+    ("TLSv1.2およびv1.3を使用", [("versions_with", (V12, V13))]),
+    ("TLS1.2～1.3を使用しています", [("versions_with", (V12, V13))]),
+    ("TLS1.0〜1.3のみ", [("versions_among", (V10, V11, V12, V13))]),
+    ("TLS1.0：無効", [("versions_without", (V10,))]),
+    ("TLS1.2：有効、TLS1.0：無効", [("versions_with", (V12,)), ("versions_without", (V10,))]),
+    ("TLS 1.0/1.1 disabled", [("versions_without", (V10, V11))]),
+    ("TLS1.2以上を使用中", [("versions_among", (V12, V13))]),
+    ("TLS1.3を使用中です", [("versions_with", (V13,))]),
+    ("DNSSEC：有効", [("dnssec", True)]),
+    (
+        "TLS1.2以上、かつ高セキュリティ型の暗号スイートを使用",
+        [("versions_among", (V12, V13)), ("profile", "vendor-138")],
+    ),
+    ("HSTSを有効化：はい", [("hsts", Hsts())]),
+    ("HSTSを有効化：○", [("hsts", Hsts())]),
+    ("TLS1.0無効化：実施済み", [("versions_without", (V10,))]),
+    ("HSTS is enabled: yes", [("hsts", Hsts())]),
+    ("暗号化：TLS1.2以上", [("versions_among", (V12, V13))]),
+    ("患者とサーバー間の通信は、TLS1.2以上で暗号化しています。", [("versions_among", (V12, V13))]),
 ]
 
 
@@ -98,6 +117,38 @@ LEFT: list[tuple[str, Why]] = [
     ("一部の機器を除きTLS1.3のみ", Why.CONDITIONAL),
     ("TLS1.3のみとは限らない", Why.CONDITIONAL),
     ("TLS1.3のみ、来年度から", Why.CONDITIONAL),
+    ("HSTSを有効化：いいえ", Why.CONDITIONAL),
+    ("TLS1.0無効化：いいえ", Why.CONDITIONAL),
+    ("TLS1.0無効化：無", Why.CONDITIONAL),
+    ("TLS1.0無効化：FALSE", Why.CONDITIONAL),
+    ("TLS1.0無効化：NG", Why.CONDITIONAL),
+    ("クライアント証明書必須：否", Why.CONDITIONAL),
+    ("高セキュリティ型：×", Why.CONDITIONAL),
+    ("高セキュリティ型：対象外", Why.CONDITIONAL),
+    ("高セキュリティ型：要確認", Why.CONDITIONAL),
+    ("高セキュリティ型：対応中", Why.CONDITIONAL),
+    ("DNSSEC設定：無", Why.CONDITIONAL),
+    ("HSTS is enabled: false", Why.CONDITIONAL),
+    ("TLS1.2のみ使用、をやめた", Why.CONDITIONAL),
+    ("高セキュリティ型に準拠しています、というのは誤りです", Why.CONDITIONAL),
+    ("HSTSを設定、中止", Why.CONDITIONAL),
+    ("443番ポートのみ開放、22番も開放", Why.NOT_UNDERSTOOD),
+    ("HSTS設定：", Why.NOT_UNDERSTOOD),
+    ("HSTSを設定：設定", Why.NOT_UNDERSTOOD),
+    ("( ) HSTSを有効化", Why.CONDITIONAL),
+    ("TLS1.0無効：使用", Why.NOT_UNDERSTOOD),
+    ("HSTSを有効化：△", Why.NOT_UNDERSTOOD),
+    ("□HSTSを有効化", Why.NOT_UNDERSTOOD),
+    ("TLS1.0は使用していませんでした", Why.CONDITIONAL),
+    ("TLS1.2以上でした", Why.CONDITIONAL),
+    ("TLS1.3のみを使用していました", Why.NOT_UNDERSTOOD),
+    ("TLS1.2以上を使用しておりました", Why.NOT_UNDERSTOOD),
+    ("We used TLS 1.3 only", Why.CONDITIONAL),
+    ("TLS1.0：停止中", Why.CONDITIONAL),
+    ("TLS1.3～1.2を使用", Why.NOT_UNDERSTOOD),
+    ("TLS1.2～を使用", Why.NOT_UNDERSTOOD),
+    ("TLS 1.0/1.1 disabled: no", Why.CONDITIONAL),
+    ("TLS 1.0/1.1 disabled by 2027", Why.CONDITIONAL),
     ("TLS1.2以上、HSTSは使用していない", Why.CONDITIONAL),
     ("TLS1.2以上を\n使用する予定", Why.CONDITIONAL),
     ("2026年4月までにTLS1.0は無効", Why.CONDITIONAL),
@@ -134,10 +185,47 @@ def test_what_is_not_read_is_listed(text: str, why: Why) -> None:
     assert [each.why for each in left] == [why]
 
 
-def test_of_a_sentence_that_is_partly_understood_the_rest_is_left() -> None:
-    claims, left = prose.read("TLS1.0/1.1は無効、IDS/IPSを導入、HSTSを設定している")
-    assert [c.kind for c in claims] == ["versions_without", "hsts"]
-    assert [each.words for each in left] == ["IDS/IPSを導入"]
+def test_a_sentence_that_is_partly_understood_is_left_as_a_whole() -> None:
+    """What is not known may turn round what stands before it, or behind."""
+    sentence = "TLS1.0/1.1は無効、IDS/IPSを導入、HSTSを設定している"
+    assert prose.read(f"{sentence}。SSL-VPNは不使用") == (
+        prose.read("SSL-VPNは不使用")[0],
+        (prose.Left(sentence, Why.NOT_UNDERSTOOD),),
+    )
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "というのは誤りです",
+        "×",
+        "いいえ",
+        "ただし22番は保守用に開放",
+        "但し、一部を除く",
+        "（対象外）",
+        "やめました",
+    ],
+)
+def test_a_sentence_that_takes_the_one_before_it_back_leaves_both(back: str) -> None:
+    claims, left = prose.read(f"SSL-VPNは不使用。443番ポートのみを開放しています。\n{back}。")
+    assert [c.kind for c in claims] == ["no_ssl_vpn"]
+    assert len(left) == 2
+    assert left[0].words == "443番ポートのみを開放しています"
+
+
+@pytest.mark.parametrize(
+    "head", ["未実施：", "■今後の予定", "以下は実施していません。", "【端末側】"]
+)
+def test_what_stands_below_a_denial_is_denied(head: str) -> None:
+    claims, left = prose.read(f"{head}\n・HSTSを有効化\n・TLS1.3のみ\n\nSSL-VPNは不使用")
+    assert [c.kind for c in claims] == ["no_ssl_vpn"]
+    assert [each.words for each in left][1:] == ["・HSTSを有効化", "・TLS1.3のみ"]
+
+
+def test_what_stands_below_a_plain_heading_is_read() -> None:
+    text = "暗号化方式：\n・TLS1.3のみ\n■ほか\n・HSTSを有効化\n・DNSSECは予定\n・CAAを設定"
+    claims, _ = prose.read(text)
+    assert [c.kind for c in claims] == ["versions_among", "hsts", "caa"]
 
 
 def test_bullets_are_sentences_of_their_own() -> None:
@@ -185,17 +273,43 @@ def test_nothing_is_lost_and_nothing_fails(text: str) -> None:
 
 @given(
     st.sampled_from([text for text, _ in READ if len(list(prose.sentences(text))) == 1]),
-    st.sampled_from(["予定", "検討中", "場合", "ない", "ません", "未定", "?"]),
+    st.sampled_from(
+        [
+            "予定",
+            "検討中",
+            "場合",
+            "ない",
+            "ません",
+            "未定",
+            "?",
+            "いいえ",
+            "否",
+            "無",
+            "×",
+            "対象外",
+            "誤り",
+            "をやめた",
+            "対応中",
+            "でした",
+            "no",
+            "NG",
+            "false",
+            "△",
+            "22番も開放",
+            "xyz",
+        ]
+    ),
 )
 @settings(max_examples=300, deadline=None)
 def test_one_word_of_doubt_behind_it_takes_the_claim_back(text: str, doubt: str) -> None:
     (sentence,) = prose.sentences(text)
     assert prose.read(f"{sentence}{doubt}")[0] == ()
-    assert prose.read(f"{sentence}、{doubt}")[0] == ()
+    for between in ("、", "：", "；", "、 というのは", "（"):
+        assert prose.read(f"{sentence}{between}{doubt}")[0] == ()
 
 
 def test_long_prose_is_quick() -> None:
-    text = "TLS1.2以上で通信を暗号化し、IDSを導入する。" * 4000
+    text = "TLS1.2以上で通信を暗号化する。IDSを導入する。" * 4000
     claims, left = prose.read(text)
     assert len(claims) == 1
     assert len(left) == 4000

@@ -59,6 +59,65 @@ def test_columns_are_found_by_their_heads_wherever_they_stand() -> None:
     assert kinds(workbook(row, heads=english)) == [("3", "hsts", "smtp://mx.example.jp")]
 
 
+@pytest.mark.parametrize("head", ["対象外", "対象者", "対象範囲", "Not applicable"])
+def test_a_column_of_the_answers_of_a_form_names_no_targets(head: str) -> None:
+    heads = ("項番", "はい", "いいえ", head, "対応策")
+    assert kinds(workbook((44, "○", "", "○", "TLS1.3のみ"), heads=heads)) == [
+        ("44", "versions_among", "")
+    ]
+
+
+@pytest.mark.parametrize("head", ["対象", "検査対象", "対象ホスト名", "接続先（URL）", "Target"])
+def test_a_column_of_targets(head: str) -> None:
+    row = (44, "clinic.example.jp", "TLS1.3のみ")
+    assert kinds(workbook(row, heads=("項番", head, "対応策"))) == [
+        ("44", "versions_among", "clinic.example.jp")
+    ]
+
+
+def test_a_second_column_of_countermeasures_is_listed() -> None:
+    heads = ("項番", "対応策（記入例）", "対応策")
+    found = read("f", workbook((44, "TLS1.2以上", "TLS1.3のみ"), (45, "", ""), heads=heads))
+    assert [(c.item, c.place) for c in found.claims] == [("44", "Sheet!C4")]
+    assert [(u.words, u.why, u.place) for u in found.unread] == [
+        ("TLS1.2以上", Why.OTHER_COLUMN, "Sheet!B4")
+    ]
+    shown = show.text(verify(found, make.scan()), "en").decode()
+    assert "in a further column of that head" in shown
+
+
+def test_claims_beyond_what_is_read_are_refused_and_named() -> None:
+    plain = openpyxl.Workbook()
+    for number in range(51):
+        plain.create_sheet(f"s{number}").append(["x"])
+    assert plain.active is not None
+    plain.active.append(["項番", "対応策"])
+    plain.active.append([44, "TLS1.3のみ"])
+    plain.active.cell(5300, 1, "no claim")
+    assert len(read("f", saved(plain)).claims) == 1
+    plain["s50"].append(["項番", "対応策"])
+    refused(plain, "f, s50: ")
+    del plain["s50"]
+    plain.active.cell(5300, 2, "TLS1.0は無効")
+    refused(plain, "f, Sheet!B5300: ")
+    plain.active.cell(5300, 2).value = None
+    plain["s1"].cell(1, 70, "対応策")
+    refused(plain, "f, s1: ")
+
+
+def saved(book: Any) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def refused(book: Any, said: str) -> None:
+    with pytest.raises(ClaimsError) as caught:
+        read("f", saved(book))
+    assert str(caught.value).startswith(said)
+    assert "claims beyond 50 sheets, 5000 rows or 60 columns are not read" in str(caught.value)
+
+
 def test_every_sheet_is_read() -> None:
     book = openpyxl.load_workbook(io.BytesIO(workbook((44, "", "TLS1.3のみ"))))
     for number in range(3):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-from tlscheck.bundle.contents import certificates
+from tlscheck.bundle import whose
+from tlscheck.bundle.contents import SCAN, certificates
 from tlscheck.model import Look, State
 from tlscheck.observations import kept, revocation
 from tlscheck.observations import registration as registry
@@ -32,8 +33,6 @@ from tlscheck.text import _N, Phrase
 Files = Mapping[str, bytes]
 Check = Callable[[Files, int, Look], Iterator[Phrase]]
 
-SLACK = timedelta(minutes=5)
-"""How far a clock may be set back during a scan."""
 _NOT_FOLDED = frozenset({"client_certificate", "deep", "ticket_lifetimes", "cut_short"})
 """What live handshakes, the child and the engine told."""
 
@@ -50,17 +49,13 @@ def _tls(files: Files, number: int, look: Look) -> Iterator[Phrase]:
         return
     names = [f.name for f in fields(seen) if f.name not in _NOT_FOLDED]
     wrong = tuple(n for n in names if getattr(seen, n) != getattr(again, n))
-    if wrong := (*wrong, *_late(seen.at, exchanges)):
+    if wrong := (*wrong, *whose.dated(seen.at, exchanges)):
         yield Phrase("tls: {fields} do not follow from {name}", fields=wrong, name=name)
+    yield from whose.names(look.target.target, exchanges, name)
 
 
 def _exchanges(files: Files, number: int) -> list[Exchange]:
     return kept.read_exchanges(_there(files, f"targets/{number}/tls.jsonl"))
-
-
-def _late(at: datetime, exchanges: Sequence[Exchange]) -> tuple[str, ...]:
-    """``at``, where a look is said to have begun after its own exchanges."""
-    return ("at",) if exchanges and at > exchanges[0].at + SLACK else ()
 
 
 def _there(files: Files, name: str) -> bytes:
@@ -95,7 +90,23 @@ def _certificate(files: Files, number: int, look: Look) -> Iterator[Phrase]:
                 digest=digest,
                 name=name,
             )
+    yield from _of_target(files, look, seen)
     yield from _in_clear(files, number, sent, seen.at)
+
+
+def _of_target(files: Files, look: Look, seen: CertificateObservation) -> Iterator[Phrase]:
+    """Whether the chains are held against the target's own name, and were there at that time."""
+    place = look.target.target
+    if place and seen.asked_name != (place.sni or place.host):
+        yield _unfounded(("asked_name",), SCAN)
+    for chain in seen.chains:
+        leaf = f"certificates/{chain.certificates[0].sha256}.der" if chain.certificates else ""
+        if whose.later(files.get(leaf, b""), chain, seen.at):
+            yield _unfounded(("at",), leaf)
+
+
+def _unfounded(names: tuple[str, ...], file: str) -> Phrase:
+    return Phrase("certificate: {fields} do not follow from {name}", fields=names, name=file)
 
 
 def _reads_as(cert: Certificate, files: Files) -> bool:
@@ -132,9 +143,8 @@ def _in_clear(
         exchanges = _exchanges(files, number)
     except ValueError:  # is said of the exchanges
         return
-    if late := _late(at, exchanges):
-        name = f"targets/{number}/tls.jsonl"
-        yield Phrase("certificate: {fields} do not follow from {name}", fields=late, name=name)
+    if wrong := whose.dated(at, exchanges):
+        yield _unfounded(wrong, f"targets/{number}/tls.jsonl")
     for each in presented(exchanges):
         if each.chain not in known:
             yield Phrase("certificate: a chain in the exchanges was left out")

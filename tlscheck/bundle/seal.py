@@ -97,6 +97,24 @@ def signer(files: Mapping[str, bytes], manifest: bytes) -> Ed25519PublicKey | No
     return key
 
 
+def fits(files: Mapping[str, bytes], manifest: bytes) -> bool:
+    """Whether what vouches for *manifest* among *files* is about it, whoever made it; a time stamp
+    is let pass where no library reads it.
+    """
+    signed_by = {SIGNATURE, KEY} & files.keys()
+    if signed_by and signer(files, manifest) is None:
+        return False
+    try:
+        if STAMP in files:
+            need()
+            stamped(files[STAMP], manifest)
+    except StampError:
+        return False
+    except ConfigError:
+        pass
+    return True
+
+
 def _public(data: bytes) -> Ed25519PublicKey | None:
     try:
         key = load_pem_public_key(data)

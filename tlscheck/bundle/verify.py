@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tlscheck import __version__
 from tlscheck import report as scan_file
-from tlscheck.bundle import reread, seal
+from tlscheck.bundle import reread, seal, whose
 from tlscheck.bundle.contents import MANIFEST, SCAN, Bundle, DamagedError, read
 from tlscheck.errors import TlscheckError
 from tlscheck.judge import foreign
+from tlscheck.model import Look
 from tlscheck.report import Report
 from tlscheck.text import Phrase
 
@@ -140,6 +141,8 @@ def _followed(bundle: Bundle) -> Iterator[Line]:
     except TlscheckError as error:
         yield _broken(Phrase("{error}", error=error))
         return
+    if scan.at != bundle.manifest.at:
+        yield _broken(Phrase("the time in {name} is not that of the scan", name=MANIFEST))
     whole, others = 0, set[str]()
     for number, look in enumerate(scan.looks):
         for subject in look.seen:
@@ -149,14 +152,9 @@ def _followed(bundle: Bundle) -> Iterator[Line]:
                 continue
             mistakes = tuple(check(bundle.files, number, look))
             whole += not mistakes
-            yield from (
-                _broken(Phrase("{target}: {mistake}", target=look.target.id, mistake=mistake))
-                for mistake in mistakes
-            )
-        if any(seen.at < scan.at - reread.SLACK for seen in look.seen.values()):
-            yield _broken(
-                Phrase("{target}: it was looked at before the scan began", target=look.target.id)
-            )
+            yield from (_of(look, _broken, mistake) for mistake in mistakes)
+        yield from (_of(look, _broken, words) for words in whose.placed(look, scan.at))
+        yield from (_of(look, _note, words) for words in whose.doubts(look))
     if whole:
         yield _holds(Phrase("{n} observations follow from the bytes kept with them", n=whole))
     yield _note(
@@ -167,6 +165,10 @@ def _followed(bundle: Bundle) -> Iterator[Line]:
         )
     )
     yield from _judged(bundle)
+
+
+def _of(look: Look, line: Callable[[Phrase], Line], words: Phrase) -> Line:
+    return line(Phrase("{target}: {mistake}", target=look.target.id, mistake=words))
 
 
 def _judged(bundle: Bundle) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,14 +11,17 @@ import click
 from tlscheck.cli import options
 from tlscheck.cli.delivery import deliver, ordered
 from tlscheck.cli.files import differ
-from tlscheck.cli.saved import scan_in
+from tlscheck.cli.saved import scan_in, tell_seal
 from tlscheck.cli.words import _
 
 
 @click.command(help=_("Judge a saved scan again, without touching the network, and render it."))
 @click.argument("scan")
 @click.option(
-    "-c", "--config", metavar="FILE", help=_("Take the head of evaluation sheets from FILE.")
+    "-c",
+    "--config",
+    metavar="FILE",
+    help=_("Take the head of evaluation sheets from FILE, and the waivers if it has any."),
 )
 @options.judging
 @options.rendering
@@ -35,14 +39,19 @@ def judge(
     """Read, judge, render."""
     from tlscheck import config as configuration
     from tlscheck import judge as judging
+    from tlscheck import waivers
     from tlscheck.bundle import contents
 
     differ(scan, config, fill, output)
     delivery = ordered(form, output, fill)
-    head = configuration.load(Path(config)).sheet if config else None
+    settings = configuration.load(Path(config)) if config else configuration.Settings()
+    waivers.check(settings.waiver, config or "")
     seen, bundle = scan_in(scan)
+    tell_seal(scan, bundle)
+    if settings.waiver:
+        seen = replace(seen, waivers=settings.waiver)
     # By what is installed: a bundle's texts are its maker's, of which `bundle verify` speaks.
     made = judging.judge(seen, profile, checklists or None)
     if bundle:
         made = contents.cited(made, bundle.files)
-    sys.exit(deliver(delivery, made, judging.exit_code(made, fail_on), head))
+    sys.exit(deliver(delivery, made, judging.exit_code(made, fail_on), settings.sheet))

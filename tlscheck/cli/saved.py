@@ -12,6 +12,7 @@ import click
 from tlscheck.cli.files import read, write
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import ConfigError, OutputError, ScanFileError
+from tlscheck.text import visible
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -40,6 +41,25 @@ def scan_in(path: str) -> tuple[Scan, Bundle | None]:
             "{file}: {mistake}; have the bundle sent again", file=path, mistake=damage.mistakes[0]
         ) from None
     return bundle.scan, bundle
+
+
+def tell_seal(path: str, bundle: Bundle | None) -> None:
+    """Say that nobody looked at who vouches for *bundle*, or that nobody does."""
+    from tlscheck.bundle import contents, seal
+
+    if bundle is None:
+        return
+    if seal.fits(bundle.files, bundle.files[contents.MANIFEST]):
+        words = _(
+            "{file}: taken as it is; whether its contents agree and who vouches for them, tlscheck"
+            " bundle verify tells"
+        )
+    else:
+        words = _(
+            "{file}: its signature or time stamp is not that of its manifest: somebody changed it;"
+            " see tlscheck bundle verify"
+        )
+    click.echo(words.format(file=visible(path)), err=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import click
 
 from tlscheck.cli import options
 from tlscheck.cli.files import check, differ, read, write
-from tlscheck.cli.saved import scan_in
+from tlscheck.cli.saved import scan_in, tell_seal
 from tlscheck.cli.scan import authorities, exposed, live_line, override
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import TargetError
@@ -78,7 +78,8 @@ def verify(
     said = verifying.read(claims, read(claims))
     subjects = verifying.subjects(said.claims)
     if saved := _saved(targets):
-        seen, _bundle = scan_in(saved)
+        seen, bundle = scan_in(saved)
+        tell_seal(saved, bundle)
     else:
         settings = configuration.load(Path(config)) if config else configuration.Settings()
         order = _order(targets, settings, config or "", subjects, resolve, ca_file, ports, rate)

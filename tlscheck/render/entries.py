@@ -17,6 +17,7 @@ from tlscheck.profile import Profile
 from tlscheck.render.layout import layout
 from tlscheck.render.remedies import remedies
 from tlscheck.render.view import FindingView, TargetView, said, targets
+from tlscheck.render.waivers import Borne, of_answers
 from tlscheck.report import Report, encode
 from tlscheck.text import ANSWERS, CAUSES, moment, visible, voice, word
 
@@ -57,6 +58,7 @@ def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
     seen = targets(report, lang)
     profiles = {profile.id: profile for profile in report.profiles}
     source = document(report, lang)
+    borne = of_answers(report, lang)
     found = {}
     for checklist in report.checklists:
         columns = {column.key: column.width for column in layout().form(checklist.id).columns}
@@ -73,6 +75,7 @@ def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
                     profile=answer.profile,
                 ),
                 *_evidence(item, grounds, lang),
+                *_waived(borne.get((f"{checklist.id}/{item.id}", None), ()), grounds),
             ]
             improvement = _improvement(answer, item, grounds, own, room, lang)
             found[checklist.id, item.id] = Entry(
@@ -123,6 +126,12 @@ def _evidence(item: Item, grounds: _Grounds, lang: str) -> Iterator[str]:
     unseen = tuple(said(p.title, lang) for p in item.parts if p.reach is Reach.ATTEST)
     if unseen:
         yield _("Not to be seen from outside: {parts}", parts=unseen)
+
+
+def _waived(borne: Iterable[Borne], grounds: _Grounds) -> Iterator[str]:
+    """Who answers for it, or for what failed at some of the targets."""
+    known = (*borne, *(each for _target, finding in grounds for each in finding.waived))
+    yield from dict.fromkeys(each.words for each in known)
 
 
 def _told(grounds: _Grounds, verdict: Verdict, mark: str, lang: str) -> Iterator[str]:

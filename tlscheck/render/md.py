@@ -143,6 +143,7 @@ def _finding(several: Sequence[FindingView], _: Say) -> Iterator[str]:
                 for ground in finding.grounds
             ),
             *([f"{inert(_('Checklist items'))}: {inert(', '.join(items))}"] if items else []),
+            *([f"{inert(_('Rests on'))}: {inert(', '.join(first.refs))}"] if first.refs else []),
         )
     )
 

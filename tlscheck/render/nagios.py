@@ -16,6 +16,7 @@ from tlscheck.render import view
 from tlscheck.report import Report
 from tlscheck.rules import RULES
 from tlscheck.text import REASONS, SUBJECTS, Say, translate, visible, voice, word
+from tlscheck.waivers import covered, in_force
 
 
 class State(IntEnum):
@@ -44,7 +45,8 @@ def _state(report: Report, ended: int) -> State:
         case 0:
             return State.OK
         case 1:
-            grave = any(f.severity.rank <= Severity.HIGH.rank for f in _failed(report))
+            counts = _counting(report)
+            grave = any(f.severity.rank <= Severity.HIGH.rank for f in counts)
             return State.CRITICAL if grave else State.WARNING
     return State.UNKNOWN
 
@@ -53,9 +55,16 @@ def _failed(report: Report) -> list[Finding]:
     return [finding for finding in report.own() if finding.verdict is Verdict.FAIL]
 
 
+def _counting(report: Report) -> list[Finding]:
+    """What failed and nobody answers for, the gravest first."""
+    borne = in_force(report.waived)
+    counting = (finding for finding in _failed(report) if covered(finding) not in borne)
+    return sorted(counting, key=lambda finding: finding.severity.rank)
+
+
 def _words(report: Report, state: State, lang: str) -> str:
     _ = voice(lang)
-    failed = sorted(_failed(report), key=lambda finding: finding.severity.rank)
+    failed, counting = _failed(report), _counting(report)
     places = {look.target.id: view.spot(look.target) for look in report.scan.looks}
     told = _(
         "{targets} targets looked at: {failed} failed, {unknown} unknown, {passed} passed",
@@ -64,8 +73,10 @@ def _words(report: Report, state: State, lang: str) -> str:
         unknown=report.count(Verdict.UNKNOWN),
         passed=report.count(Verdict.PASS),
     )
-    if failed and state is not State.UNKNOWN:
-        first = failed[0]
+    if waived := len(failed) - len(counting):
+        told = f"{told}; {_('{count} waived', count=waived)}"
+    if counting and state is not State.UNKNOWN:
+        first = counting[0]
         rule = RULES.get(first.rule)
         title = translate(rule.title, lang) if rule else first.rule
         return f"{told}; " + _(

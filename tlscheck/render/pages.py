@@ -17,6 +17,7 @@ from tlscheck.render.blocks import (
     paragraph,
     table,
 )
+from tlscheck.render.waivers import Borne, WaiverView, waivers
 from tlscheck.report import SUBJECTS, Report
 from tlscheck.text import _N, Say, translate, visible, voice, word
 from tlscheck.text import SUBJECTS as SUBJECT_WORDS
@@ -104,10 +105,34 @@ def _summary(report: Report, seen: Sequence[view.TargetView], _: Say, lang: str)
             [_("Severity"), _("Finding"), _("Targets")],
             ([_severity(f), _told(f, 1, _), limited(spots, FEW, _)] for f, spots in first),
         )
+    if borne := waivers(report, lang):
+        yield heading(_("Waivers"), 2)
+        yield paragraph(
+            _("Failures that somebody answers for; verdicts and answers stay what they are")
+        )
+        yield table(
+            [3, 1.4, 1.8, 2, 4, 2],
+            [_("What"), _("State"), _("Until"), _("Who"), _("Reason"), _("Covers")],
+            (
+                [
+                    w.what,
+                    [(w.state, "fail" if w.expired else "")],
+                    w.until,
+                    w.who,
+                    w.reason,
+                    w.covers,
+                ]
+                for w in borne
+            ),
+        )
     yield heading(_("What the answers mean"), 2)
     yield pairs((count.word, count.meaning) for count in counts)
     yield heading(_("What a good answer does not mean"), 2)
     yield bullets(answers.limits(lang))
+
+
+def _tone(waived: WaiverView | Borne) -> str:
+    return "fail" if waived.expired else ""
 
 
 def _number(number: int, count: answers.Count) -> Cell:
@@ -157,6 +182,7 @@ def _decided(item: answers.ItemView, _: Say) -> tuple[tuple[Line, ...], ...]:
         *([(_("and {count} more", count=more), "quiet")] if more > 0 else []),
         *([(limited(places, FEW, _), "quiet")] if places else []),
         *([(item.note, "quiet")] if item.note else []),
+        *((waived.words, _tone(waived)) for waived in item.waived),
     )
     documents = tuple((f"・{document}", "") for document in item.documents)
     return ((item.answer_word, item.answer),), why, documents or (("–", ""),)
@@ -204,6 +230,7 @@ def _finding(several: Sequence[view.FindingView], _: Say) -> list[Line]:
     return [
         *titles,
         *_told(several[-1], SOME, _),
+        *((waived.words, _tone(waived)) for waived in several[-1].waived),
         *((f"{_('Open question')}: {question}", "quiet") for question in questions),
         (f"{rules} · {_('Basis')}: {limited(_bases(several), 1, _)}", "quiet"),
     ]

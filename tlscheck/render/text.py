@@ -172,6 +172,8 @@ def _finding(console: Console, several: Sequence[FindingView], _: Say) -> None:
         _hang(console, "→", first.manual.replace("``", ""))
     for basis in dict.fromkeys(_basis(ground, _) for f in several for ground in f.grounds):
         _hang(console, " ", basis, "dim")
+    if first.refs:
+        _hang(console, " ", f"{_('Rests on')}: {', '.join(first.refs)}", "dim")
     console.print()
 
 

@@ -68,6 +68,8 @@ class Why(StrEnum):
     """They speak of something else than the servers that were looked at."""
     FORMULA = "formula"
     TOO_LONG = "too_long"
+    OTHER_COLUMN = "other_column"
+    """A column of countermeasures beside the one that is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,11 +128,21 @@ def issuer(seen: CertificateObservation, want: These) -> Problems:
                 " anybody can write that",
                 issuer=chain.leaf.issuer,
             )
+        elif not _is_public(chain):
+            yield Note(
+                "own-ca",
+                "only the CA given with --ca-file vouches for {issuer}, no public one: it may call"
+                " itself as it likes",
+                issuer=chain.leaf.issuer,
+            )
 
 
 def _is_vouched_for(chain: Chain) -> bool:
-    words = [*chain.trust.values(), *([chain.ca_file] if chain.ca_file else [])]
-    return any(word.state is State.ACCEPTED for word in words)
+    return _is_public(chain) or bool(chain.ca_file and chain.ca_file.state is State.ACCEPTED)
+
+
+def _is_public(chain: Chain) -> bool:
+    return any(word.state is State.ACCEPTED for word in chain.trust.values())
 
 
 @_check("certificate")

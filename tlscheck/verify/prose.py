@@ -1,7 +1,7 @@
 """Prose to claims, as ``profiles/claims/prose.toml`` says. What is not understood is handed back.
 
-Never guesses: a clause counts only where patterns and fillers cover it to the last character, and a
-word that may turn a meaning round, where no pattern takes it in, costs its whole sentence.
+Never guesses: a sentence counts only where patterns and words cover it to the last character, for
+what is not known may turn all the rest of it round.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -49,11 +49,31 @@ def read(text: str) -> tuple[tuple[Read, ...], tuple[Left, ...]]:
     """The claims in *text*, and what of it was not read."""
     claims: list[Read] = []
     left: list[Left] = []
-    for sentence in sentences(text):
+    plain = tuple(sentences(text))
+    above, denied = "", None
+    for sentence, behind in zip(plain, (*plain, "")[1:], strict=True):
         found, rest = _sentence(sentence)
+        mark = _mark(sentence)
+        if mark in ("", above):
+            denied = None
+        if found and (denied or _grammar().takes_back(behind)):
+            found, rest = [], [Left(sentence, denied or Why.CONDITIONAL)]
+        if not denied:
+            above = mark
+            denied = next((x.why for x in rest if x.why in _DENIALS), None)
         claims += found
         left += rest
     return tuple(dict.fromkeys(claims)), tuple(left)
+
+
+_DENIALS = frozenset({Why.CONDITIONAL, Why.ELSEWHERE})
+"""Of a heading they are of all that has another bullet than it, and stands below."""
+_BULLETS = "・●○■□◆◇*•‣-"
+
+
+def _mark(sentence: str) -> str:
+    """The bullet that the sentence begins with."""
+    return sentence[0] if sentence[0] in _BULLETS else ""
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -90,6 +110,7 @@ class _Sort(StrEnum):
 
     CLAIM = "claim"
     FILLER = "filler"
+    YES = "yes"
     DELIMITER = "delimiter"
     TAINT = "taint"
     ELSEWHERE = "elsewhere"
@@ -108,30 +129,43 @@ def _sentence(sentence: str) -> tuple[list[Read], list[Left]]:
         return [], [Left(sentence, Why.TOO_LONG)]
     pieces = list(_pieces(sentence))
     sorts = {piece.sort for piece in pieces}
-    if _Sort.TAINT in sorts:
-        return [], [Left(sentence, Why.CONDITIONAL)]
-    if _Sort.ELSEWHERE in sorts:
-        return [], [Left(sentence, Why.ELSEWHERE)]
-    claims: list[Read] = []
-    left: list[Left] = []
+    for sort, why in _SPOILT.items():
+        if sort in sorts:
+            return [], [Left(sentence, why)]
+    if _Sort.CLAIM not in sorts or not _answered(pieces):
+        return [], [Left(sentence, Why.NOT_UNDERSTOOD)]
+    return [Read(kind, value, sentence) for p in pieces for kind, value in p.claims], []
+
+
+_SPOILT = {
+    _Sort.TAINT: Why.CONDITIONAL,
+    _Sort.ELSEWHERE: Why.ELSEWHERE,
+    _Sort.OTHER: Why.NOT_UNDERSTOOD,
+}
+
+
+def _answered(pieces: Sequence[_Piece]) -> bool:
+    """Whether what stands behind each claim and a colon is a claim too, or a yes."""
+    claimed = asked = False
     for clause in _clauses(pieces):
         sorts = {piece.sort for piece in clause}
-        if _Sort.OTHER in sorts or _Sort.CLAIM not in sorts:
-            words = "".join(piece.text for piece in clause).strip()
-            left += [Left(words, Why.NOT_UNDERSTOOD)] if words else []
-        else:
-            claims += [Read(kind, value, sentence) for p in clause for kind, value in p.claims]
-    return claims, left
+        if claimed and asked and not sorts & {_Sort.CLAIM, _Sort.YES}:
+            return False
+        claimed, asked = _Sort.CLAIM in sorts, clause[-1:] == [_COLON]
+    return True
+
+
+_COLON = _Piece(_Sort.DELIMITER, ":")
 
 
 def _clauses(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
+    """Each with the delimiter that ends it."""
     clause: list[_Piece] = []
     for piece in pieces:
+        clause.append(piece)
         if piece.sort is _Sort.DELIMITER:
             yield clause
             clause = []
-        else:
-            clause.append(piece)
     yield clause
 
 
@@ -171,9 +205,11 @@ class _Issuer:
 @dataclass(frozen=True, slots=True)
 class _Words:
     filler: tuple[str, ...]
+    yes: tuple[str, ...]
     delimiter: tuple[str, ...]
     taint: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    back: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +227,12 @@ _Matcher = re.Pattern[str]
 class _Grammar:
     patterns: tuple[tuple[_Matcher, _Pattern], ...]
     words: tuple[tuple[_Matcher, _Sort], ...]
-    issuers: tuple[tuple[_Matcher, str], ...] = field(default=())
+    issuers: tuple[tuple[_Matcher, str], ...]
+    back: _Matcher
+
+    def takes_back(self, sentence: str) -> bool:
+        """Whether the sentence begins as one does that denies or narrows the one before it."""
+        return bool(self.back.match(sentence))
 
     def claim(self, sentence: str, at: int) -> _Piece | None:
         """The longest claim that begins there."""
@@ -241,12 +282,14 @@ def _grammar() -> _Grammar:
         (_Sort.TAINT, file.words.taint),
         (_Sort.ELSEWHERE, file.words.elsewhere),
         (_Sort.DELIMITER, file.words.delimiter),
+        (_Sort.YES, file.words.yes),
         (_Sort.FILLER, file.words.filler),
     )
     return _Grammar(
         tuple((_compiled(m, parts), each) for each in file.pattern for m in each.match),
         tuple((_compiled(word, parts), sort) for sort, words in ranked for word in words),
         issuers,
+        _compiled(rf"[^\w×✕✖✗✘☓☒]*(?:{'|'.join(file.words.back)})", parts),
     )
 
 
@@ -264,6 +307,7 @@ def _compiled(pattern: str, parts: Mapping[str, str]) -> _Matcher:
 _VERSION = re.compile(
     r"(?:(SSL|TLS)\s*(?:v|ver\.?|version|バージョン)?\s*)?([123])(?:\.([0-9]))?", re.IGNORECASE
 )
+_UP_TO = frozenset("~〜")
 _OTHERS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
     {
         "these": lambda rank, named: rank == named,
@@ -276,13 +320,19 @@ _OTHERS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
 
 def _versions(groups: Mapping[str, str], then: str) -> tuple[Version, ...] | None:
     """The versions named, with those that are meant too; ``None`` where one does not exist."""
-    family, named = "", set[int]()
+    family, named, behind = "", list[int](), 0
     for found in _VERSION.finditer(groups["versions"]):
         family = (found[1] or family).upper()
         try:
-            named.add(_rank(Version(f"{family} {found[2]}.{found[3] or 0}")))
+            rank = _rank(Version(f"{family} {found[2]}.{found[3] or 0}"))
         except ValueError:
             return None
+        if _UP_TO & set(groups["versions"][behind : found.start()]):
+            if rank <= named[-1]:
+                return None
+            named += range(named[-1] + 1, rank)
+        named.append(rank)
+        behind = found.end()
     meant = _OTHERS[then]
     return tuple(v for v in Version if any(meant(_rank(v), each) for each in named)) or None
 

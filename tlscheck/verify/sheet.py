@@ -12,7 +12,7 @@ import unicodedata
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -37,15 +37,24 @@ MOST_WORDS = 20_000
 """Characters of a cell."""
 MOST_PROSE = 400_000
 """Characters of all cells together."""
-_FIRST_ROWS = 40
+_FIRST_ROWS, _LAST_COLUMN = 40, 1000
 """Among which the heads stand."""
 
-_HEADS: Mapping[str, tuple[str, ...]] = {
-    "said": ("対応策", "countermeasure"),
-    "item": ("項番", "項目番号", "番号", "no", "no.", "item no.", "item"),
-    "target": ("対象", "接続先", "target"),
+_SAID = ("対応策", "countermeasure")
+_BEHIND = r"(?:\(.*)?"
+_HEADS: Mapping[str, re.Pattern[str]] = {
+    "said": re.compile("(?:対応策|countermeasure).*"),
+    "item": re.compile(r"項番|項目番号|番号|no\.?|itemno\.|item"),
+    "target": re.compile(
+        r"(?:検査|評価)?対象(?:サーバー?|ホスト名?|url|fqdn)?"
+        + _BEHIND
+        + r"|接続先(?:サーバー?|ホスト名?|url|fqdn)?"
+        + _BEHIND
+        + r"|targets?"
+        + _BEHIND
+    ),
 }
-"""What the heads of the columns begin with; of the numbers' column all there is to it."""
+"""What the heads of the columns are, without spaces. A column headed 対象外 is none of targets."""
 _BROKEN = (
     zipfile.BadZipFile,
     InvalidFileException,
@@ -75,7 +84,12 @@ class Cell:
     item: str
     target: str
     words: str
-    formula: bool = False
+    why: Why | None = None
+    """Why it is not to be read."""
+
+
+class _BeyondError(Exception):
+    """Claims stand where nothing is read any more."""
 
 
 def read(file: str, data: bytes) -> Claims:
@@ -84,8 +98,8 @@ def read(file: str, data: bytes) -> Claims:
     unread: list[Unread] = []
     room = MOST_PROSE
     for cell in cells(file, data):
-        if cell.formula or len(cell.words) > min(MOST_WORDS, room):
-            why = Why.FORMULA if cell.formula else Why.TOO_LONG
+        why = cell.why or (Why.TOO_LONG if len(cell.words) > min(MOST_WORDS, room) else None)
+        if why:
             unread.append(Unread(cell.words[: prose.MOST], why, cell.item, cell.place))
             continue
         room -= len(cell.words)
@@ -105,6 +119,16 @@ def cells(file: str, data: bytes) -> tuple[Cell, ...]:
         with warnings.catch_warnings():  # of what openpyxl leaves out, which is not read here
             warnings.simplefilter("ignore")
             found = _opened(data)
+    except _BeyondError as error:
+        raise ClaimsError(
+            "{file}, {place}: claims beyond {sheets} sheets, {rows} rows or {columns} columns are"
+            " not read; give a smaller workbook",
+            file=file,
+            place=visible(str(error)),
+            sheets=MOST_SHEETS,
+            rows=MOST_ROWS,
+            columns=MOST_COLUMNS,
+        ) from None
     except _BROKEN as error:
         raise ClaimsError(
             "{file}: cannot be read as a workbook ({detail}); save it anew as .xlsx",
@@ -123,11 +147,14 @@ def cells(file: str, data: bytes) -> tuple[Cell, ...]:
 def _opened(data: bytes) -> list[Cell] | None:
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
     found: list[Cell] | None = None
-    for sheet in book.worksheets[:MOST_SHEETS]:
-        rows = sheet.iter_rows(max_row=MOST_ROWS, max_col=MOST_COLUMNS)
-        here = _of_sheet(sheet.title, rows)
-        if here is not None:
-            found = [*(found or []), *here]
+    for number, sheet in enumerate(book.worksheets):
+        first = MOST_COLUMNS + 1 if number < MOST_SHEETS else 1
+        over = sheet.iter_rows(max_row=_FIRST_ROWS, min_col=first, max_col=_LAST_COLUMN)
+        if any(map(_heads, over)):
+            raise _BeyondError(sheet.title)
+        if number < MOST_SHEETS:
+            here = _of_sheet(sheet.title, sheet.iter_rows(max_col=MOST_COLUMNS))
+            found = found if here is None else [*(found or []), *here]
     return found
 
 
@@ -158,43 +185,63 @@ def _weigh(file: str, data: bytes) -> None:
 
 def _of_sheet(title: str, rows: Iterable[Sequence[Any]]) -> list[Cell] | None:
     """The countermeasures of a sheet; ``None`` where none of its columns is headed so."""
-    heads: dict[str, int] | None = None
+    heads: _Heads | None = None
     found: list[Cell] = []
     for number, row in enumerate(rows, 1):
         if heads is None:
             heads = _heads(row)
             if heads is None and number >= _FIRST_ROWS:
                 return None
-        elif cell := _cell(title, number, row, heads):
-            found.append(cell)
+            continue
+        here = list(_cells(title, number, row, heads))
+        if here and number > MOST_ROWS:
+            raise _BeyondError(here[0].place)
+        found += here
     return None if heads is None else found
 
 
-def _heads(row: Sequence[Any]) -> dict[str, int] | None:
-    """The columns by what they hold, where the row is the one of heads."""
-    texts = [_plain(_text(cell)) for cell in row]
-    found: dict[str, int] = {}
-    for name, words in _HEADS.items():
-        exact = name == "item"
-        for column, text in enumerate(texts):
-            if text in words or (not exact and text.startswith(words)):
-                found.setdefault(name, column)
-    return found if "said" in found else None
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    """The columns by what they hold, counted from 0."""
+
+    said: int
+    further: tuple[int, ...]
+    """Other columns that are headed like it."""
+    item: int | None
+    target: int | None
 
 
-def _cell(title: str, number: int, row: Sequence[Any], heads: Mapping[str, int]) -> Cell | None:
-    def at(name: str) -> str:
-        column = heads.get(name, len(row))
-        return _text(row[column]) if column < len(row) else ""
-
-    words = at("said")
-    if not words.strip():
+def _heads(row: Sequence[Any]) -> _Heads | None:
+    """The columns, where the row is the one of heads."""
+    texts = {column: _plain(text) for column, cell in enumerate(row) if (text := _text(cell))}
+    found = {
+        name: [column for column, text in texts.items() if head.fullmatch(text)]
+        for name, head in _HEADS.items()
+    }
+    if not found["said"]:
         return None
-    column = heads["said"]
-    letter = openpyxl.utils.get_column_letter(column + 1)
-    item = _number(at("item")) if "item" in heads else _first_number(row[:column])
-    formula = getattr(row[column], "data_type", "") == "f"
-    return Cell(f"{title}!{letter}{number}", item, at("target").strip(), words, formula)
+    said = min(found["said"], key=lambda column: texts[column] not in _SAID)
+    return _Heads(
+        said,
+        tuple(column for column in found["said"] if column != said),
+        next(iter(found["item"]), None),
+        next(iter(found["target"]), None),
+    )
+
+
+def _cells(title: str, number: int, row: Sequence[Any], heads: _Heads) -> Iterator[Cell]:
+    def at(column: int | None) -> str:
+        return _text(row[column]) if column is not None and column < len(row) else ""
+
+    item = _first_number(row[: heads.said]) if heads.item is None else _number(at(heads.item))
+    for column in (heads.said, *heads.further):
+        words = at(column)
+        if words.strip():
+            letter = openpyxl.utils.get_column_letter(column + 1)
+            formula = getattr(row[column], "data_type", "") == "f"
+            other = Why.OTHER_COLUMN if column != heads.said else None
+            why = Why.FORMULA if formula else other
+            yield Cell(f"{title}!{letter}{number}", item, at(heads.target).strip(), words, why)
 
 
 def _text(cell: Any) -> str:

@@ -31,6 +31,7 @@ WHYS = {
     "elsewhere": _N("about something else than the servers"),
     "formula": _N("a formula; write the words themselves"),
     "too_long": _N("too long"),
+    "other_column": _N("in a further column of that head; give one alone"),
 }
 _BULLETS = {Kind.PROBLEM: "✗", Kind.OPEN: "?", Kind.NOTE: "·"}
 _TOLD = ("", "not_settled", "missed", "to_declare")

@@ -8,22 +8,22 @@ from __future__ import annotations
 import io
 import logging
 import re
-import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from tlscheck import checklist
 from tlscheck.config import Sheet
 from tlscheck.errors import SheetError
 from tlscheck.render.entries import Entry, entries, height
-from tlscheck.render.fill import find, parts, words
-from tlscheck.render.fill.same import differences
+from tlscheck.render.fill import find, parts, raw, words
+from tlscheck.render.fill.opened import cell as cell_at
+from tlscheck.render.fill.opened import opened
+from tlscheck.render.fill.same import differences, moved
 from tlscheck.render.layout import layout
 from tlscheck.report import Report
 from tlscheck.text import Phrase, visible
@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 _UNREADABLE = (*parts.BROKEN, InvalidFileException, TypeError, AttributeError, OSError)
 """What openpyxl raises on workbooks that are zips of XML, but not sound."""
 
+
+_MOST_NAMED = 10
 
 _MERGED_ONE = re.compile(rb'<mergeCell ref="[A-Z0-9:]+" ?/>')
 _MERGED = re.compile(b"(?:" + _MERGED_ONE.pattern + b")+")
@@ -51,7 +53,7 @@ def check(data: bytes, name: str) -> None:
     parts.check(data, name)
     items = [item.id for item in checklist.load(layout().fill.checklist).items]
     try:
-        _tables(_load(data, name, data_only=True), items, name)
+        _tables(opened(data, name, data_only=True), items, name)
     except _UNREADABLE:
         raise parts.broken(name) from None
 
@@ -82,17 +84,21 @@ def _filled(
     data: bytes, name: str, known: Mapping[str, Entry], head: Sheet, at: datetime
 ) -> tuple[bytes, tuple[Phrase, ...]]:
     """The new workbook, and what is to be told of it."""
-    made, shown = _load(data, name), _load(data, name, data_only=True)
+    made, shown = opened(data, name), opened(data, name, data_only=True)
     work = _Work(name, made, shown)
     work.fill(known, head)
     out = io.BytesIO()
     made.save(out)
     saved = _repacked(out.getvalue(), at)
-    if lost := next(differences(_load(data, name), _load(saved, name), work.written), ""):
+    lost = (
+        *differences(opened(data, name), opened(saved, name), work.written),
+        *moved(raw.values(data), raw.values(saved), work.written),
+    )
+    if lost:
         raise SheetError(
             "{file}: would be damaged: {cell} does not stay as it is; fill a copy without it",
             file=name,
-            cell=visible(lost),
+            cell=tuple(visible(each) for each in dict.fromkeys(lost))[:_MOST_NAMED],
         )
     return saved, tuple(work.told())
 
@@ -117,21 +123,6 @@ def _tables(
             number=next(iter(items)),
         )
     return grids, found
-
-
-def _load(data: bytes, name: str, *, data_only: bool = False) -> Any:
-    """The workbook, rich text included."""
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        made = openpyxl.load_workbook(io.BytesIO(data), rich_text=True, data_only=data_only)
-    for each in said:
-        if "default style" not in str(each.message):
-            raise SheetError(
-                "{file}: would be damaged ({detail}); fill a copy without it",
-                file=name,
-                detail=visible(str(each.message)),
-            )
-    return made
 
 
 def _repacked(data: bytes, at: datetime) -> bytes:
@@ -210,7 +201,7 @@ class _Work:
     def _cell(self, title: str, grid: find.Grid, rows: find.Box, column: int) -> Any:
         """The cell of an item's *rows* in *column*; ``None`` where it is not free for it alone."""
         box = grid.box(rows.top, column)
-        cell = self.made[title].cell(box.top, box.left)
+        cell = cell_at(self.made[title], box.top, box.left)
         alone = rows.top <= box.top and box.bottom <= rows.bottom and box.left == box.right
         if not alone:
             why = Phrase("merged with others")
@@ -252,7 +243,7 @@ class _Work:
         }
         for key, box in find.fields(grid, names):
             text = visible(getattr(head, key))
-            cell = self.made[title].cell(box.top, box.left)
+            cell = cell_at(self.made[title], box.top, box.left)
             if text and cell.value in (None, ""):
                 self._write(title, cell, text)
 

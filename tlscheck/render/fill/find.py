@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tlscheck.render.layout import layout
@@ -24,6 +25,12 @@ class Box:
     bottom: int
     right: int
 
+    def inner(self) -> Iterator[tuple[int, int]]:
+        """All cells but the first, which alone shows."""
+        rows = range(self.top, self.bottom + 1)
+        cells = ((row, column) for row in rows for column in range(self.left, self.right + 1))
+        return islice(cells, 1, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -40,12 +47,15 @@ class Grid:
 
     def __init__(self, sheet: Any) -> None:
         # The public ways through a sheet make every cell on the way, a million a column.
-        self.values = {
-            at: cell.value for at, cell in sorted(sheet._cells.items()) if cell.value is not None
-        }
         self._merged = [
             Box(r.min_row, r.min_col, r.max_row, r.max_col) for r in sheet.merged_cells.ranges
         ]
+        hidden = {at for box in self._merged for at in box.inner()}
+        self.values = {
+            at: cell.value
+            for at, cell in sorted(sheet._cells.items())
+            if cell.value is not None and at not in hidden
+        }
 
     def box(self, row: int, column: int) -> Box:
         """The cell there with all that are merged with it."""

@@ -9,7 +9,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 
 from defusedxml.common import DefusedXmlException
@@ -23,8 +23,8 @@ LARGEST = 20_000_000
 UNPACKED = 150_000_000
 """Bytes of all its parts."""
 MOST_PARTS = 2_000
-WIDEST = 100_000
-"""Cells that are merged or linked as one; each of them costs memory."""
+WIDEST, ALL_WIDEST = 100_000, 1_000_000
+"""Cells that are merged or linked as one, and all of a sheet; each of them costs memory."""
 
 BROKEN = (
     zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException,
@@ -67,7 +67,8 @@ _OF_BOOKS = re.compile(
     "fileVersion|workbookPr|AlternateContent|revisionPtr|bookViews|sheets|definedNames|calcPr"
     "|workbookProtection|extLst|fileRecoveryPr"
 )
-_WORKBOOK = "xl/workbook.xml"
+_WORKBOOK, _APP = "xl/workbook.xml", "docProps/app.xml"
+_OWNED = re.compile(rb"<(?:\w+:)?(?:Company|Manager)>\s*[^<\s]")
 
 
 def check(data: bytes, name: str) -> tuple[Phrase, ...]:
@@ -116,22 +117,45 @@ def _seen(book: zipfile.ZipFile, name: str) -> tuple[list[str], tuple[Phrase, ..
         raise broken(name)
     lost = [part for part in names if not _KEPT.fullmatch(part)]
     lost += [f"{_WORKBOOK} {tag}" for tag in _foreign(book, _WORKBOOK, _OF_BOOKS)]
-    for part in names:
-        if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part):
-            lost += [f"{part} {tag}" for tag in _foreign(book, part, _OF_SHEETS)]
-            _bounded(book, part, name)
+    sheets = [part for part in names if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part)]
+    for part in sheets:
+        lost += [f"{part} {tag}" for tag in _foreign(book, part, _OF_SHEETS)]
+        _bounded(book, part, name)
     if b"macroEnabled" in book.read("[Content_Types].xml"):
         lost.append("xl/vbaProject.bin")
-    left = []
-    if "xl/sharedStrings.xml" in names and any(
-        tag == "rPh" for _depth, tag, _at in _tags(book, "xl/sharedStrings.xml")
-    ):
-        left.append(Phrase("{file}: the readings (furigana) of cells are left out", file=name))
-    if any(part.startswith("xl/printerSettings/") for part in names):
-        left.append(
-            Phrase("{file}: settings of one printer's own are left out", file=name),
-        )
-    return list(dict.fromkeys(lost)), tuple(left)
+    left = tuple(phrase for phrase, there in _left(book, sheets, name) if there)
+    return list(dict.fromkeys(lost)), left
+
+
+def _left(book: zipfile.ZipFile, sheets: Sequence[str], name: str) -> Iterator[tuple[Phrase, bool]]:
+    """What is left out, and whether it is there."""
+    yield (
+        Phrase("{file}: the readings (furigana) of cells are left out", file=name),
+        _has(book, "xl/sharedStrings.xml", "rPh"),
+    )
+    yield (
+        Phrase("{file}: settings of one printer's own are left out", file=name),
+        any(part.startswith("xl/printerSettings/") for part in book.namelist()),
+    )
+    yield (
+        Phrase(
+            "{file}: the results of formulas are left out; what opens it computes them", file=name
+        ),
+        any(_has(book, sheet, "f") for sheet in sheets),
+    )
+    yield (
+        Phrase("{file}: company and manager in its properties are left out", file=name),
+        _APP in book.namelist() and _OWNED.search(book.read(_APP)) is not None,
+    )
+    yield (
+        Phrase("{file}: extensions of the workbook as a whole are left out", file=name),
+        _has(book, _WORKBOOK, "extLst"),
+    )
+
+
+def _has(book: zipfile.ZipFile, part: str, *wanted: str) -> bool:
+    """Whether *part* is there and has one of these elements."""
+    return part in book.namelist() and any(tag in wanted for _depth, tag, _at in _tags(book, part))
 
 
 def _foreign(book: zipfile.ZipFile, part: str, known: re.Pattern[str]) -> Iterator[str]:
@@ -142,8 +166,11 @@ def _foreign(book: zipfile.ZipFile, part: str, known: re.Pattern[str]) -> Iterat
 
 
 def _bounded(book: zipfile.ZipFile, part: str, name: str) -> None:
+    every = 0
     for _depth, tag, at in _tags(book, part):
-        if tag in ("mergeCell", "hyperlink") and _area(at.get("ref", "")) > WIDEST:
+        area = _area(at.get("ref", "")) if tag in ("mergeCell", "hyperlink") else 0
+        every += area
+        if area > WIDEST or every > ALL_WIDEST:
             raise SheetError(
                 "{file}: {part} merges or links too many cells as one; mend that first",
                 file=name,

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from math import isclose
 from typing import Any
+
+from openpyxl.utils.cell import get_column_letter
+
+from tlscheck.render.fill import raw
+from tlscheck.render.fill.opened import cell
 
 _STYLE = ("font", "fill", "border", "alignment", "number_format", "protection")
 
@@ -28,10 +34,32 @@ def differences(
     alike: set[tuple[Any, Any]] = set()
     for old, new in zip(before.worksheets, after.worksheets, strict=True):
         for row, column in sorted(old._cells.keys() | new._cells.keys()):
-            one, other = old.cell(row, column), new.cell(row, column)
+            one, other = cell(old, row, column), cell(new, row, column)
             own = (old.title, row, column) in written
             if not (own or _value(one) == _value(other)) or not _styled(one, other, alike):
                 yield f"{old.title} {one.coordinate}"
+
+
+Values = Mapping[str, Mapping[raw.Place, raw.Value]]
+
+
+def moved(
+    before: Values, after: Values, written: Collection[tuple[str, int, int]]
+) -> Iterator[str]:
+    """The cells but those *written* that hold something else in the XML."""
+    for title, old in before.items():
+        new = after.get(title, {})
+        for row, column in sorted(old.keys() | new.keys()):
+            one, other = old.get((row, column), ""), new.get((row, column), "")
+            if (title, row, column) not in written and not _alike(one, other):
+                yield f"{title} {get_column_letter(column)}{row}"
+
+
+def _alike(one: raw.Value, other: raw.Value) -> bool:
+    """Whether the values are the same; times are kept to the millisecond."""
+    if isinstance(one, float) and isinstance(other, float):
+        return isclose(one, other, rel_tol=1e-12, abs_tol=1e-8)
+    return one == other
 
 
 def _frame(sheet: Any) -> tuple[Any, ...]:
@@ -55,7 +83,7 @@ def _value(cell: Any) -> Any:
 
 def _styled(one: Any, other: Any, alike: set[tuple[Any, Any]]) -> bool:
     """Whether the cells look the same; *alike* remembers styles that did."""
-    pair = (tuple(one._style), tuple(other._style))
+    pair = (tuple(one._style or ()), tuple(other._style or ()))
     if pair not in alike:
         if any(_look(one, name) != _look(other, name) for name in _STYLE):
             return False

@@ -17,6 +17,7 @@ def render(report: Report, lang: str, head: Sheet | None = None) -> bytes:
         *checklists.tables(report, lang, head or Sheet()),
         inventory.remedies(report, lang),
         inventory.findings(report, lang),
+        *([inventory.waivers(report, lang)] if report.waived else []),
         inventory.endpoints(report, lang),
         inventory.unseen(report, lang),
     )

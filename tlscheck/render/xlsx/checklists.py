@@ -67,7 +67,7 @@ def _answered(entry: Entry, form: Form, lang: str) -> Row:
 
 def _mark(column: Column, answer: Answer, lang: str) -> str:
     """What an official form's own column gets: a good mark for ``met`` alone, and where the look
-    decides nothing none at all, or the box left empty.
+    decides nothing none at all, or the box left empty. What is planned the vendor alone can say.
     """
     if (choices := layout().choices.get(column.choices)) is None:
         return ""
@@ -75,8 +75,8 @@ def _mark(column: Column, answer: Answer, lang: str) -> str:
     match column.key:
         case "met":
             return yes if answer is Answer.MET else no
-        case "not_met":
-            return yes if answer is Answer.NOT_MET else no
+        case "planned":
+            return no
     return {Answer.MET: yes, Answer.NOT_MET: no}.get(answer, "")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from tlscheck.model import Answer, Look, State, Verdict
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.profile import Profile
 from tlscheck.render import answers, view
+from tlscheck.render import waivers as borne
 from tlscheck.render.entries import advice, document, snippets
 from tlscheck.render.layout import layout
 from tlscheck.render.remedies import SERVERS
@@ -102,12 +103,24 @@ def _findings(report: Report, lang: str) -> Iterator[Row]:
                     "title": finding.title,
                     "verdict": finding.verdict_word,
                     "severity": finding.grounds[0].severity_word,
-                    "evidence": "\n".join(line.whole for line in finding.evidence),
+                    "evidence": "\n".join(_evidence(finding)),
                     "profiles": "\n".join(p for g in finding.grounds for p in g.profiles),
                     "basis": "\n".join(f"{g.source} [{g.grade_word}]" for g in finding.grounds),
                     "items": "\n".join(finding.items),
                 }
             )
+
+
+def _evidence(finding: view.FindingView) -> Iterator[str]:
+    """What a finding rests on, and who answers for it."""
+    yield from (line.whole for line in finding.evidence)
+    yield from (waived.words for waived in finding.waived)
+
+
+def waivers(report: Report, lang: str) -> Table:
+    """Who answers for which failures, and until when."""
+    rows = (Row(asdict(each) | {"expired": ""}) for each in borne.waivers(report, lang))
+    return _table("waivers", rows, lang)
 
 
 def endpoints(report: Report, lang: str) -> Table:
