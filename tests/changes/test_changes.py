@@ -326,6 +326,15 @@ def test_a_name_that_does_not_resolve_is_the_networks_and_no_target_is_gone() ->
     assert "target-new" not in {c.code for c in again}
 
 
+@pytest.mark.parametrize("name", ["https://www.example.jp:443", "example.jp"])
+def test_a_name_that_stays_unresolved_is_not_told_again(name: str) -> None:
+    target = Target(name, make.names_look().target.scope)
+    gone = one(Look(target, missed=(Missed("tls", Reason.UNRESOLVED),)))
+    assert between(gone, later(gone), one(make.good_look())) == ()
+    refused = one(Look(target, missed=(Missed("tls", Reason.CONNECTION_REFUSED),)))
+    assert "seen-again" not in {c.code for c in between(gone, refused)}
+
+
 def test_a_subject_that_is_not_asked_for_any_more() -> None:
     look = make.good_look()
     without = replace(look, seen={k: v for k, v in look.seen.items() if k != "http"})

@@ -128,8 +128,9 @@ def unseen(before: Scan, after: Scan, doubts_then: Doubts, doubts_now: Doubts) -
             yield Change(
                 Origin.PROFILE, look.target.id, subject, "not-asked", SUBJECT_NOT_ASKED, told
             )
+    here = {look.target.id for look in after.looks}
     for look in before.looks:
-        if _unresolved(look) and _is_told_otherwise(look, after):
+        if look.target.id not in here and _unresolved(look) and _is_told_otherwise(look, after):
             found = {missed.kind: missed for missed in look.missed}
             yield from _found(look.target.id, found, found.keys())
 
