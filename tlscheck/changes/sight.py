@@ -122,8 +122,9 @@ def unseen(before: Scan, after: Scan, doubts_then: Doubts, doubts_now: Doubts) -
             continue
         then, now = _missing(was, doubts_then), _missing(look, doubts_now)
         yield from _lost_of(look.target.id, then, now)
-        yield from _found(look.target.id, then, look.seen.keys() - now.keys())
-        for subject in sorted((was.seen.keys() | then.keys()) - look.seen.keys() - now.keys()):
+        seen = look.seen.keys() | {part for part in then if _whole(part) in look.seen}
+        yield from _found(look.target.id, then, seen - now.keys())
+        for subject in sorted((was.seen.keys() | then.keys()) - seen - now.keys()):
             told = {"looked": subject}
             yield Change(
                 Origin.PROFILE, look.target.id, subject, "not-asked", SUBJECT_NOT_ASKED, told
@@ -133,6 +134,11 @@ def unseen(before: Scan, after: Scan, doubts_then: Doubts, doubts_now: Doubts) -
         if look.target.id not in here and _unresolved(look) and _is_told_otherwise(look, after):
             found = {missed.kind: missed for missed in look.missed}
             yield from _found(look.target.id, found, found.keys())
+
+
+def _whole(part: str) -> str:
+    """The subject that ``tls.hellos`` is a part of, which is missed beside what was seen of it."""
+    return part.partition(".")[0]
 
 
 def _lost_of(
