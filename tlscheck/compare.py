@@ -11,8 +11,8 @@ from functools import lru_cache, partial
 from tlscheck import changes, report
 from tlscheck import judge as judging
 from tlscheck.changes import Change, Past
+from tlscheck.changes.filling import begun, certain, filled, gaps, lent, unasked
 from tlscheck.changes.findings import Place
-from tlscheck.changes.sight import certain, filled, gaps
 from tlscheck.history import Store, looking_back, scans
 from tlscheck.model import Scan, Verdict
 from tlscheck.report import Judged, Report
@@ -39,7 +39,7 @@ def files(before: Read, after: Read) -> tuple[Change, ...]:
     """What changed between two files. ProfileError, ChecklistError."""
     now = judging.judge(after.scan)
     rejudged = judging.judge(before.scan, now.scan.profile, now.scan.checklists)
-    past = _past(before, rejudged, _certain(before.scan))
+    past = _past(before, rejudged, before.scan, _certain(before.scan))
     return changes.between(past, after.scan, after.said, now)
 
 
@@ -84,11 +84,17 @@ class Desk:
         """See `since_last`."""
         return _latest(self, self(number), lambda: self.judged(number))
 
-    def changes(self, before: int, after: Read, now: Report) -> tuple[Change, ...]:
-        """What changed since the scan *before*; *now* is what is said of *after* today."""
+    def changes(
+        self, before: int, after: Read, now: Report, *, lending: bool = False
+    ) -> tuple[Change, ...]:
+        """What changed since the scan *before*; *now* is what is said of *after* today.
+
+        *lending*: what *before* was not asked is compared with the last scan that was.
+        """
         was = self(before)
         rejudged = self.judged(before, (now.scan.profile, tuple(now.scan.checklists)))
-        past = _past(was, rejudged, self._whole(was.scan))
+        base = self._lent(was.scan, after.scan) if lending else was.scan
+        past = _past(was, rejudged, base, self._whole(base))
         past = replace(
             past,
             wants=looking_back.wants(self._store, was.said.profiles),
@@ -111,6 +117,16 @@ class Desk:
 
     def _judge(self, number: int, measure: Measure) -> Report:
         return judging.judge(self(number).scan, *measure)
+
+    def _lent(self, scan: Scan, after: Scan) -> Scan:
+        """*scan* with what *after* looked at and it did not, from the last that did."""
+        base = begun(scan)
+        wanted = looking_back.known(self._store, unasked(base, begun(after)))
+        for number in looking_back.asked(self._store, wanted, scan.at, _NIGHTS):
+            if not wanted:
+                break
+            base, wanted = lent(base, _certain(begun(self(number).scan)), wanted)
+        return base
 
     def _whole(self, scan: Scan) -> Scan:
         """*scan* with what it missed as earlier ones saw it."""
@@ -136,7 +152,7 @@ def _latest(
     before = desk.before(after.scan, RUNS - 1)
     if not before:
         return None
-    found = desk.changes(before[0], after, now())
+    found = desk.changes(before[0], after, now(), lending=True)
     runs = dict(desk.runs(reversed(before)))
     own = next(iter(after.said.profiles), "")
     for finding in after.said.findings:
@@ -150,11 +166,14 @@ def _kept(store: Store, number: int) -> Read:
     return read(scans.document(store, number), f"{store.path}, {number}")
 
 
-def _past(before: Read, rejudged: Report, whole: Scan) -> Past:
-    """*before*, and as *whole* as it is known, by the measure of *rejudged*."""
+def _past(before: Read, rejudged: Report, base: Scan, whole: Scan) -> Past:
+    """*before*, with what others were asked (*base*), and as *whole* as it is known, by the measure
+    of *rejudged*.
+    """
     measure = rejudged.scan.profile, rejudged.scan.checklists
-    known = rejudged if whole is before.scan else judging.judge(whole, *measure)
-    return Past(before.scan, before.said, rejudged, known)
+    lent = rejudged if base is before.scan else judging.judge(base, *measure)
+    known = lent if whole is base else judging.judge(whole, *measure)
+    return Past(before.scan, before.said, rejudged, lent, known)
 
 
 def _certain(scan: Scan) -> Scan:

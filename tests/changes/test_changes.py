@@ -11,7 +11,7 @@ import pytest
 from tests import make
 from tests.make_chain import AT, LEAF
 from tlscheck import changes, judge
-from tlscheck.changes import Change, Direction, Known, Origin, Past, sight
+from tlscheck.changes import Change, Direction, Known, Origin, Past, filling
 from tlscheck.model import (
     Evidence,
     Kind,
@@ -46,8 +46,8 @@ def said(report: Report) -> Judged:
 
 def between(before: Scan, after: Scan, *older: Scan, **known: Any) -> tuple[Change, ...]:
     was, now = judge.judge(before), judge.judge(after)
-    whole = judge.judge(sight.filled(before, older)) if older else was
-    past = Past(before, known.pop("said", said(was)), was, whole, **known)
+    whole = judge.judge(filling.filled(before, older)) if older else was
+    past = Past(before, known.pop("said", said(was)), was, was, whole, **known)
     return changes.between(past, after, said(now), now)
 
 

@@ -20,7 +20,7 @@ from tlscheck import changes, compare
 from tlscheck.errors import HistoryError, ScanFileError
 from tlscheck.history import accepting, looking_back, outbox, pieces, scans
 from tlscheck.history.store import Store, opened
-from tlscheck.model import State, Verdict
+from tlscheck.model import Look, Missed, Reason, State, Verdict, cut_short
 
 P, F, N = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 HOST = make.endpoint().id
@@ -132,6 +132,74 @@ def test_changes_since_the_last(store: Store) -> None:
     assert "tls.versions" in {c.subject for c in since[1]}
     assert compare.latest(store, night(1, old()), "") == since
     assert compare.since_last(store, 1) is None
+
+
+def part_of(look: Look, *subjects: str, missed: Missed | None = None) -> Look:
+    """*look* where nothing but *subjects* was asked for."""
+    seen = {kind: it for kind, it in look.seen.items() if kind in subjects}
+    return replace(look, seen=seen, missed=(missed,) if missed else ())
+
+
+OTHER = "booking.example.jp"
+
+
+def told(store: Store, data: bytes) -> set[tuple[str, str, str]]:
+    """Without the staple, which is too old on the third day."""
+    since = compare.latest(store, data, "")
+    assert since
+    return {(str(c.kind), c.subject, c.code) for c in since[1] if c.code != "stale"}
+
+
+def test_a_scan_of_one_target_hides_no_change_of_another(store: Store) -> None:
+    """Somebody looked at one of two targets by hand, or one was left out for a night."""
+    www, booking = make.good_look(), make.good_look(OTHER)
+    kept(store, night(0, www, booking), night(1, www))
+    assert told(store, night(2, www, booking)) == set()
+    found = told(store, night(2, www, old(OTHER)))
+    assert ("endpoint", "tls.versions", "added") in found
+    assert "target-new" not in {code for _, _, code in found}
+    moved = told(store, night(2, www, make.good_look(OTHER, "192.0.2.77")))
+    assert moved >= {("endpoint", "target", "address-new"), ("endpoint", "target", "address-gone")}
+
+
+def test_a_scan_of_one_subject_hides_no_change_of_another(store: Store) -> None:
+    kept(store, night(0), night(1, part_of(make.good_look(), "http")))
+    assert told(store, night(2)) == set()
+    assert ("endpoint", "tls.versions", "added") in told(store, night(2, old()))
+
+
+def test_what_was_missed_before_such_a_scan_is_not_told_again(store: Store) -> None:
+    gone = Missed("tls", Reason.TIMEOUT)
+    lost = part_of(make.good_look(), "http", "certificate", missed=gone)
+    kept(store, night(0), night(1, lost), night(2, part_of(lost, "http")))
+    assert told(store, night(3, lost)) == set()
+    found = told(store, night(3, old()))
+    assert {("network", "tls", "seen-again"), ("endpoint", "tls.versions", "added")} <= found
+
+
+def test_what_nobody_looked_at_before_is_told_as_that(store: Store) -> None:
+    kept(store, night(0))
+    found = told(store, night(1, make.good_look(), make.good_look(OTHER)))
+    assert ("profile", "target", "target-new") in found
+
+
+def ended(look: Look) -> Look:
+    """*look* in a run that ended before it."""
+    return replace(look, seen={}, missed=tuple(cut_short(subject) for subject in look.seen))
+
+
+def test_an_early_end_is_no_change(store: Store) -> None:
+    www, booking = make.good_look(), make.good_look(OTHER)
+    kept(store, night(0, www, old(OTHER)))
+    assert told(store, night(1, www, ended(booking))) == set()
+    found = told(store, night(1, old(), ended(booking)))
+    assert ("endpoint", "tls.versions", "added") in found
+    assert "network" not in {kind for kind, _, _ in found}
+    kept(store, night(0, www, old(OTHER)), night(1, www, ended(booking)))
+    assert told(store, night(2, www, old(OTHER))) == set()
+    found = told(store, night(2, www, booking))
+    assert ("endpoint", "tls.versions", "removed") in found
+    assert "network" not in {kind for kind, _, _ in found}
 
 
 def test_a_night_without_network_hides_no_change(store: Store) -> None:
