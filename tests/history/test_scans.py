@@ -319,6 +319,26 @@ def test_a_change_that_is_meant(store: Store) -> None:
     (found,) = accepting.accepted(store).values()
     assert (found.key, found.by, found.why) == ("0123456789ab", "Suzuki", "計画どおり")
     assert isinstance(found, changes.Accepted)
+    accepting.withdraw(store, found.key)
+    assert accepting.accepted(store) == {}
+    with pytest.raises(HistoryError, match="no change"):
+        accepting.withdraw(store, found.key)
+
+
+def test_what_was_meant_once_is_not_meant_when_it_comes_again(store: Store) -> None:
+    """Accepted in the first night, gone in the third, there again in the fourth."""
+    kept(store, night(0), night(1, old()), night(2, old()), night(3))
+    since = compare.since_last(store, 2)
+    assert since
+    for change in since[1]:
+        accepting.accept(store, change.key, "Sato", "planned", at(2))
+    known = accepting.accepted(store)
+    assert known.keys() == {change.key for change in since[1]}
+    assert changes.standing(known, at(0)) == known
+    again = compare.latest(store, night(4, old()), "")
+    assert again
+    assert {change.key for change in again[1]} & known.keys()
+    assert changes.standing(known, scans.one(store, again[0]).at) == {}
 
 
 def test_old_scans_are_forgotten_and_their_room_is_given_back(store: Store) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tlscheck.changes import certificates, facts, filling, findings, sight
-from tlscheck.changes.change import Accepted, Change, Direction, Origin
+from tlscheck.changes.change import Accepted, Change, Direction, Origin, standing
 from tlscheck.changes.findings import Known, Place
 from tlscheck.changes.runs import confirmed, flapping, settled
 from tlscheck.model import Finding, Look, Reason, Scan
@@ -30,6 +30,7 @@ __all__ = [
     "confirmed",
     "flapping",
     "settled",
+    "standing",
 ]
 
 Wants = Mapping[str, Mapping[str, str]]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tlscheck import compare, judge, pipeline, report
-from tlscheck.changes import Change, confirmed
+from tlscheck.changes import Change, confirmed, standing
 from tlscheck.errors import HistoryError, TlscheckError
 from tlscheck.halt import Halt
 from tlscheck.history import accepting, opened, scans
@@ -98,7 +98,7 @@ class Night:
                 if since is None:
                     return News(made, Occasion.BASELINE)
                 before = scans.one(store, since[0]).at
-                accepted = accepting.accepted(store)
+                accepted = standing(accepting.accepted(store), before)
         except TlscheckError as error:
             return News(made, Occasion.BLIND, unread=error)
         # Where we stand changes with every dynamic address.
