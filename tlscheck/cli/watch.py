@@ -106,11 +106,13 @@ def _ran(plan: Plan, fail_on: str | None) -> int:
 
 def _delivered(plan: Plan) -> int:
     from tlscheck import watch as room
+    from tlscheck.watch.night import UNDELIVERABLE
 
-    waiting = room.deliver(plan)
+    done = room.deliver(plan)
     if sys.stderr.isatty():  # cron would mail it every half hour
-        _say(waiting.lines)
-    return 0
+        _say(done.lines)
+    _say((*done.gone, *done.troubles[:1]))
+    return done.troubles[0].code if done.troubles else UNDELIVERABLE if done.gone else 0
 
 
 def _say(lines: Iterable[TlscheckError | Line]) -> None:
