@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache, partial
 
 from tlscheck import changes, report
@@ -14,7 +15,7 @@ from tlscheck.changes import Change, Past
 from tlscheck.changes.filling import begun, certain, filled, gaps, lent, unasked
 from tlscheck.changes.findings import Place
 from tlscheck.history import Store, looking_back, scans
-from tlscheck.model import Scan, Verdict
+from tlscheck.model import Scan, Verdict, Waiver
 from tlscheck.report import Judged, Report
 
 RUNS = changes.runs.RUNS
@@ -97,6 +98,7 @@ class Desk:
         past = _past(was, rejudged, base, self._whole(base))
         past = replace(
             past,
+            borne=self._borne(after.scan) if lending else {},
             wants=looking_back.wants(self._store, was.said.profiles),
             remembered=looking_back.remembered(self._store, _unknown(past.known), was.scan.at),
         )
@@ -117,6 +119,17 @@ class Desk:
 
     def _judge(self, number: int, measure: Measure) -> Report:
         return judging.judge(self(number).scan, *measure)
+
+    def _borne(self, scan: Scan) -> Mapping[Waiver, datetime]:
+        """When each waiver of *scan* was there last, of late."""
+        found: dict[Waiver, datetime] = {}
+        for number in self.before(scan, RUNS - 1):
+            if found.keys() >= set(scan.waivers):
+                break
+            older = self(number).scan
+            for waiver in set(scan.waivers) & set(older.waivers) - found.keys():
+                found[waiver] = older.at
+        return found
 
     def _lent(self, scan: Scan, after: Scan) -> Scan:
         """*scan* with what *after* looked at and it did not, from the last that did."""

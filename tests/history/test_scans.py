@@ -8,7 +8,9 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,10 +19,11 @@ from hypothesis import strategies as st
 from tests import make
 from tests.history.make_history import at, night, old, silent
 from tlscheck import changes, compare
+from tlscheck.changes import Change
 from tlscheck.errors import HistoryError, ScanFileError
 from tlscheck.history import accepting, looking_back, outbox, pieces, scans
 from tlscheck.history.store import Store, opened
-from tlscheck.model import Look, Missed, Reason, State, Verdict, cut_short
+from tlscheck.model import Look, Missed, Reason, Severity, State, Verdict, Waiver, cut_short
 
 P, F, N = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 HOST = make.endpoint().id
@@ -175,6 +178,50 @@ def test_what_was_missed_before_such_a_scan_is_not_told_again(store: Store) -> N
     assert told(store, night(3, lost)) == set()
     found = told(store, night(3, old()))
     assert {("network", "tls", "seen-again"), ("endpoint", "tls.versions", "added")} <= found
+
+
+def waiver(**words: Any) -> Waiver:
+    """Until the last moment of 20 December in Japan: thirty days after the first night."""
+    until = date(2026, 12, 20)
+    return Waiver(**{"who": "Sato", "reason": "soon gone", "until": until, **words})
+
+
+BORNE = (waiver(rule=DEPRECATED[0]),)
+
+
+def of_waivers(store: Store, number: int, *looks: Look) -> list[Change]:
+    since = compare.latest(store, night(number, *(looks or (old(),)), waivers=BORNE), "")
+    assert since
+    return [c for c in since[1] if c.code.startswith("waiver")]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        (14, 15, []),
+        (15, 16, [("waiver-ends", 14, Severity.LOW)]),
+        (16, 17, []),
+        (25, 27, [("waiver-ends", 3, Severity.MEDIUM)]),
+        (27, 30, []),
+        (30, 31, [("waiver-over", None, Severity.HIGH)]),
+        (27, 35, [("waiver-over", None, Severity.HIGH)]),
+        (31, 32, []),
+    ],
+)
+def test_the_end_of_a_waiver(store: Store, was: int, now: int, told: list[Any]) -> None:
+    scans.keep(store, night(was, old(), waivers=BORNE), "", at(was))
+    found = of_waivers(store, now)
+    assert [(c.code, c.values.get("days"), c.severity) for c in found] == told
+    assert {(c.subject, c.target) for c in found} <= {DEPRECATED}
+    assert {(c.kind, c.direction) for c in found} <= {("profile", "worse")}
+    assert all(c.evidence for c in found if c.code == "waiver-over")
+    assert of_waivers(store, now, make.good_look()) == []  # what it bore is gone
+
+
+def test_a_scan_by_hand_hides_no_end_of_a_waiver(store: Store) -> None:
+    scans.keep(store, night(29, old(), waivers=BORNE), "", at(29))
+    scans.keep(store, night(31, old()), "", at(31))
+    assert [c.code for c in of_waivers(store, 32)] == ["waiver-over"]
 
 
 def test_what_nobody_looked_at_before_is_told_as_that(store: Store) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from tlscheck.changes import certificates, facts, filling, findings, sight
+from tlscheck.changes import bearing, certificates, facts, filling, findings, sight
 from tlscheck.changes.change import Accepted, Change, Direction, Origin, standing
 from tlscheck.changes.findings import Known, Place
 from tlscheck.changes.runs import confirmed, flapping, settled
-from tlscheck.model import Finding, Look, Reason, Scan
+from tlscheck.model import Finding, Look, Reason, Scan, Waiver
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.report import Judged, Report
 from tlscheck.text import _N
@@ -59,6 +60,8 @@ class Past:
     """The same, where earlier ones fill what it missed; see `filling.filled`."""
     wants: Wants = field(default_factory=dict)
     """What its profiles wanted, where that was kept."""
+    borne: Mapping[Waiver, datetime] = field(default_factory=dict)
+    """When each waiver was there last."""
     remembered: Mapping[Place, Known] = field(default_factory=dict)
     """The last verdicts that were none of ``unknown``."""
 
@@ -71,6 +74,7 @@ def between(past: Past, scan: Scan, said: Judged, after: Report) -> tuple[Change
     ):
         measured = tuple(_measure(past, scan, said))
         measured += tuple(_rejudged(past, after))
+    measured += tuple(bearing.differences(past.borne, after))
     looked = tuple(_looked(past, scan, after))
     if unlooked := filling.unlooked(scan):
         return (*measured, *(c for c in looked if not _is_of_the_end(c, unlooked)))

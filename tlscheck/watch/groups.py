@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tlscheck import judge
 from tlscheck.changes import Change, Origin
+from tlscheck.changes.bearing import ENDS_CODE
 from tlscheck.config.watching import Mail, Recipient, mailbox
 from tlscheck.mail.news import News, Occasion
 from tlscheck.model import Scan
@@ -45,7 +46,8 @@ def worth(news: News) -> bool:
         (finding.rule, finding.target) for finding in news.report.own() if news.waived(finding)
     }
     return any(
-        change.key not in news.accepted and (change.subject, change.target) not in bearable
+        change.key not in news.accepted
+        and ((change.subject, change.target) not in bearable or change.code == ENDS_CODE)
         for change in news.changes
     )
 
