@@ -19,6 +19,7 @@ from tlscheck.model import Scan, Verdict, Waiver
 from tlscheck.report import Judged, Report
 
 RUNS = changes.runs.RUNS
+_judged = partial(judging.judge, overall=True)
 Measure = tuple[str, tuple[str, ...]]
 """A profile and checklists."""
 
@@ -38,8 +39,8 @@ def read(data: bytes, name: str) -> Read:
 
 def files(before: Read, after: Read) -> tuple[Change, ...]:
     """What changed between two files. ProfileError, ChecklistError."""
-    now = judging.judge(after.scan)
-    rejudged = judging.judge(before.scan, now.scan.profile, now.scan.checklists)
+    now = _judged(after.scan)
+    rejudged = _judged(before.scan, now.scan.profile, now.scan.checklists)
     past = _past(before, rejudged, before.scan, _certain(before.scan))
     return changes.between(past, after.scan, after.said, now)
 
@@ -55,7 +56,7 @@ def latest(store: Store, data: bytes, name: str) -> tuple[int, tuple[Change, ...
     hosts, and which that is; ``None`` where there is none. What flaps is told as that.
     """
     after = read(data, name)
-    return _latest(Desk(store), after, lambda: judging.judge(after.scan))
+    return _latest(Desk(store), after, lambda: _judged(after.scan))
 
 
 def since_last(store: Store, number: int) -> tuple[int, tuple[Change, ...]] | None:
@@ -118,7 +119,7 @@ class Desk:
         return {place: tuple(verdicts) for place, verdicts in found.items()}
 
     def _judge(self, number: int, measure: Measure) -> Report:
-        return judging.judge(self(number).scan, *measure)
+        return _judged(self(number).scan, *measure)
 
     def _borne(self, scan: Scan) -> Mapping[Waiver, datetime]:
         """When each waiver of *scan* was there last, of late."""
@@ -184,8 +185,8 @@ def _past(before: Read, rejudged: Report, base: Scan, whole: Scan) -> Past:
     of *rejudged*.
     """
     measure = rejudged.scan.profile, rejudged.scan.checklists
-    lent = rejudged if base is before.scan else judging.judge(base, *measure)
-    known = lent if whole is base else judging.judge(whole, *measure)
+    lent = rejudged if base is before.scan else _judged(base, *measure)
+    known = lent if whole is base else _judged(whole, *measure)
     return Past(before.scan, before.said, rejudged, lent, known)
 
 
