@@ -170,6 +170,18 @@ def test_the_worst_comes_first_and_the_accepted_last() -> None:
     assert "accepted by Sato on 2026-11-20: meant" in body(message)
 
 
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_an_early_end_is_said_and_is_no_quiet_night(lang: str) -> None:
+    quiet = replace(news(), occasion=Occasion.QUIET, changes=(), unlooked=3)
+    message = parsed(made(quiet, lang).message)
+    assert "3" in message["Subject"]
+    if lang == "en":
+        told = "The run was ended early; not looked at: 3 targets."
+        assert told in message["Subject"]
+        assert told in body(message)
+        assert "Nothing changed." not in body(message)
+
+
 def test_what_is_borne_is_said_to_be() -> None:
     waiver = Waiver(
         rule="tls.deprecated-versions",

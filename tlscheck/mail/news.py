@@ -79,6 +79,10 @@ class News:
     """Its number in the history."""
     unconfirmed: int = 0
     """Differences that a second look did not show again."""
+    unlooked: int = 0
+    """Targets, as they were asked for, that the run's early end left out."""
+    ended_anew: bool = False
+    """Whether the run before left none of these out."""
 
     def waived(self, finding: Finding) -> Waiver | None:
         """Who bears *finding*."""
@@ -167,6 +171,9 @@ _SUBJECTS = {
 }
 
 
+ENDED = _N("The run was ended early; not looked at: {number} targets.")
+
+
 def subject(news: News, lang: str) -> str:
     """The worst there is to tell, in one line that is not too long."""
     say = voice(lang)
@@ -177,6 +184,8 @@ def subject(news: News, lang: str) -> str:
 
 def _matter(news: News, lang: str) -> str:
     say = voice(lang)
+    if news.occasion is Occasion.QUIET and news.unlooked:
+        return say(ENDED, number=news.unlooked)
     if template := _SUBJECTS.get(news.occasion):
         return say(template, tally=_tally(news.report.own(), lang, few=True))
     new = [change for change in news.changes if change.key not in news.accepted] or news.changes
@@ -233,6 +242,8 @@ def _headline(news: News, lang: str) -> str:
             )
         case Occasion.BLIND:
             return say(_N("What changed is not known. This is how it stands."))
+        case Occasion.QUIET if news.unlooked:
+            return say(_N("Nothing changed where it was looked."))
         case Occasion.QUIET:
             return say(_N("Nothing changed. This mail shows that tlscheck is still at work."))
     counts = {d: sum(change.direction is d for change in news.changes) for d in Direction}
@@ -255,6 +266,8 @@ def _notices(news: News, lang: str) -> Iterator[str]:
     if news.unkept is not None:
         yield say(_N("The history was not kept: {words}"), words=news.unkept)
         yield say(_N("What this mail tells may therefore be told again."))
+    if news.unlooked:
+        yield say(ENDED, number=news.unlooked)
     if news.unconfirmed:
         yield say(
             _N("A second look did not show {number} differences again; they are not told."),

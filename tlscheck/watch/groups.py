@@ -40,7 +40,7 @@ def _address(recipient: Recipient) -> str:
 
 def worth(news: News) -> bool:
     """Whether *news* is to be told at all: what is meant, and what is borne, is not."""
-    if news.occasion is not Occasion.CHANGED or news.unread or news.unkept:
+    if news.occasion is not Occasion.CHANGED or news.unread or news.unkept or news.ended_anew:
         return True
     bearable = {
         (finding.rule, finding.target) for finding in news.report.own() if news.waived(finding)

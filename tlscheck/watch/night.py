@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tlscheck import compare, judge, pipeline, report
-from tlscheck.changes import Change, confirmed, standing
+from tlscheck.changes import Change, confirmed, filling, standing
 from tlscheck.errors import HistoryError, TlscheckError
 from tlscheck.halt import Halt
 from tlscheck.history import accepting, opened, scans
@@ -94,19 +94,31 @@ class Night:
 
     def _news(self, made: Report) -> News:
         """What *made* tells beside what was kept."""
-        path = self.plan.history
+        path, missing = self.plan.history, filling.unlooked(made.scan).keys()
+        anew = bool(missing)
         try:
             with opened(path, create=True) as store:
                 since = compare.latest(store, report.encode(made), str(path))
                 if since is None:
-                    return News(made, Occasion.BASELINE)
+                    return News(made, Occasion.BASELINE, unlooked=len(missing))
+                if missing:
+                    last = report.decode(scans.document(store, since[0]), str(path))
+                    anew = not missing <= filling.unlooked(last).keys()
                 before = scans.one(store, since[0]).at
                 accepted = standing(accepting.accepted(store), before)
         except TlscheckError as error:
-            return News(made, Occasion.BLIND, unread=error)
+            return News(made, Occasion.BLIND, unread=error, unlooked=len(missing))
         # Where we stand changes with every dynamic address.
         changes = tuple(change for change in since[1] if change.subject != "standpoint")
-        return News(made, Occasion.CHANGED, changes, before, accepted)
+        return News(
+            made,
+            Occasion.CHANGED,
+            changes,
+            before,
+            accepted,
+            unlooked=len(missing),
+            ended_anew=anew,
+        )
 
     async def _settled(self, news: News) -> News:
         """*news* after asking again what it tells, until two looks agree; the last one counts."""
