@@ -182,6 +182,23 @@ def test_an_early_end_is_said_and_is_no_quiet_night(lang: str) -> None:
         assert "Nothing changed." not in body(message)
 
 
+def test_a_server_that_is_down_is_said_to_be() -> None:
+    lost = [
+        change(
+            subject=subject, code="unseen", evidence=(), kind=Origin.ENDPOINT,
+            severity=Severity.MEDIUM, template="{looked}: {reason}",
+            values={"looked": subject, "reason": "connection_refused"},
+        )
+        for subject in ("certificate", "http", "tls")
+    ]  # fmt: skip
+    subject = parsed(made(news(*lost, change(code="x", severity=Severity.LOW)), "en").message)
+    assert (
+        "the server does not answer: the connection was refused (and 1 more)" in subject["Subject"]
+    )
+    alone = parsed(made(news(lost[0]), "en").message)
+    assert "does not answer" not in alone["Subject"]
+
+
 def test_what_is_borne_is_said_to_be() -> None:
     waiver = Waiver(
         rule="tls.deprecated-versions",

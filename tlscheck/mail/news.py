@@ -171,6 +171,7 @@ _SUBJECTS = {
 }
 
 
+SILENT = _N("the server does not answer: {reason}")
 ENDED = _N("The run was ended early; not looked at: {number} targets.")
 
 
@@ -190,14 +191,27 @@ def _matter(news: News, lang: str) -> str:
         return say(template, tally=_tally(news.report.own(), lang, few=True))
     new = [change for change in news.changes if change.key not in news.accepted] or news.changes
     worst = min(new, key=_urgency)
+    others = len(new) - 1
     words = sentence(worst.evidence[0], lang) if worst.evidence else said(worst, lang)
+    if {"tls", "certificate"} <= (lost := _lost_with(worst, new)):
+        words = say(SILENT, reason=worst.values["reason"])
+        others = len(new) - len(lost)
     if not worst.evidence and worst.subject in RULES:
         words = f"{worst.subject}: {words}"
     if worst.target:
         words = say(_AT, target=_names(news.report).get(worst.target, worst.target), words=words)
     if _is_grave(worst):
         words = say(_WEIGHED, weight=word(SEVERITIES, worst.severity, lang), words=words)
-    return say(_MORE, words=_cut(words), number=len(new) - 1) if len(new) > 1 else words
+    return say(_MORE, words=_cut(words), number=others) if others else words
+
+
+def _lost_with(worst: Change, changes: Sequence[Change]) -> frozenset[str]:
+    """All that is not seen of that target any more, for the same reason."""
+    if worst.code != "unseen":
+        return frozenset()
+    reason = worst.values["reason"]
+    alike = (c for c in changes if (c.target, c.code) == (worst.target, "unseen"))
+    return frozenset(change.subject for change in alike if change.values["reason"] == reason)
 
 
 def _urgency(change: Change) -> tuple[int, ...]:

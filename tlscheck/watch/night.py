@@ -66,7 +66,9 @@ class Night:
                 self._minds(trouble)
         if self.plan.webhook is not None and worth(news):
             url, token, ca_file = self.plan.webhook
-            self.lines += [line for line in [await telling.post(url, token, news, ca_file)] if line]
+            patience = not self.halt.closing
+            line = await telling.post(url, token, news, ca_file, patience=patience)
+            self.lines += [line] if line else []
         self._prune()
         return self._outcome(news)
 
