@@ -17,7 +17,7 @@ from tlscheck.errors import OutputError, TlscheckError
 from tlscheck.mail.news import Line, News
 from tlscheck.net import Net, NetError
 from tlscheck.render import changes as rendering
-from tlscheck.text import _N, Phrase
+from tlscheck.text import _N
 
 FORMAT = "tlscheck.watch/1"
 PAUSES = (2.0, 6.0)
@@ -47,8 +47,7 @@ async def post(
         trouble = await _told("webhook", url, data, fields, ca_file)
     if trouble is None or not patience:
         return trouble
-    words = Phrase(trouble.template, **trouble.values)
-    return Line(TRIED, {"words": words, "tries": len(PAUSES) + 1})
+    return Line(TRIED, {"words": trouble, "tries": len(PAUSES) + 1})
 
 
 async def ping(url: str, ending: str, ca_file: bytes | None) -> Line | None:
