@@ -89,7 +89,7 @@ class Store:
         with contextlib.ExitStack() as stack:
             with troubles(self.path):
                 room = stack.enter_context(tempfile.TemporaryFile(dir=self.path.parent))
-                os.posix_fallocate(room.fileno(), 0, size)
+                _fill(room.fileno(), size)
             yield room.close
 
     def damaged(self) -> HistoryError:
@@ -133,6 +133,17 @@ def troubles(path: Path) -> Iterator[None]:
             file=path,
             detail=error.strerror or str(error),
         ) from error
+
+
+def _fill(handle: int, size: int) -> None:
+    """Have *size* bytes of the disk in a file, whatever its kind of file system can. OSError."""
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        for _ in range(0, size, _LITTLE):
+            os.write(handle, bytes(_LITTLE))
 
 
 def _is_full(path: Path) -> bool:
