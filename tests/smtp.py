@@ -36,6 +36,8 @@ class Inbox:
     """The answer after the message."""
     mail: str | None = None
     """The answer to MAIL."""
+    largest: int = 0
+    """Bytes above which a message is too large, when it has come; 0: none is."""
     drops: bool = False
     """Close the connection when the message has come, and say nothing."""
     over_tls: list[bool] = field(default_factory=list)
@@ -63,6 +65,8 @@ class Inbox:
             assert server.transport
             server.transport.abort()
             return "250 never said"
+        if self.largest and len(envelope.content or b"") > self.largest:
+            return "552 5.3.4 message too large"
         if self.data and not self.data.startswith("2"):
             return self.data
         self.got.append(envelope)

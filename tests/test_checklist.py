@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlscheck import checklist as catalog
+from tlscheck import judge as judging
 from tlscheck import titles
 from tlscheck.checklist import SCOPES, Checklist, Item, ItemAnswer, Part, Words
 from tlscheck.data import data_dir
@@ -453,10 +454,14 @@ def test_a_fail_on_a_target_that_is_not_among_the_looks_counts() -> None:
 
 def test_items_of_a_finding() -> None:
     one = replace(finding("tls.versions", P), profiles=("vendor-138", "run"))
-    assert ALL["vendor-138"].items_of(one, "run") == ("vendor-138/42", "vendor-138/44")
-    assert ALL["guideline-security"].items_of(one, "run") == ("guideline-security/iv",)
-    assert ALL["guideline-security"].items_of(one, "else") == ()
-    assert ALL["mhlw-7.0"].items_of(one, "run") == ()
+
+    def items(name: str, default: str) -> tuple[str, ...]:
+        return judging._items(judging._bearing([ALL[name]], default), one)
+
+    assert items("vendor-138", "run") == ("vendor-138/42", "vendor-138/44")
+    assert items("guideline-security", "run") == ("guideline-security/iv",)
+    assert items("guideline-security", "else") == ()
+    assert items("mhlw-7.0", "run") == ()
 
 
 # -- what holds whatever was found

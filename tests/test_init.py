@@ -113,6 +113,29 @@ def test_mistakes_write_nothing(tmp_path: Path, flags: tuple[str, ...], said: st
     assert list(tmp_path.iterdir()) == []
 
 
+def test_at_a_terminal_a_wrong_answer_is_asked_for_again(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    answers = (
+        "http://[ a.example.jp", "a.example.jp", "me@", "me@example.jp", "you", "you@example.jp",
+        "relay:25", "smtp://relay.example.jp", "",
+    )  # fmt: skip
+    with subprocess.Popen(
+        [PROGRAM, "init"], stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "dumb"},
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+        assert process.wait(30) == 0
+    os.close(ours)
+    settings = load(tmp_path / "tlscheck.toml")
+    assert [each.target for each in settings.targets] == ["a.example.jp"]
+    assert settings.mail is not None
+    assert (settings.mail.sender, settings.mail.smtp) == (
+        "you@example.jp",
+        "smtp://relay.example.jp",
+    )
+
+
 def test_at_a_terminal_it_asks(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -224,6 +247,14 @@ def test_a_secret_that_is_none(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     path.chmod(0o600)
     with pytest.raises(ConfigError):
+        secrets.secret(Secret(file=str(path)), "k")
+
+
+@pytest.mark.timeout(10)
+def test_a_secret_in_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(ConfigError, match="is no file"):
         secrets.secret(Secret(file=str(path)), "k")
 
 

@@ -85,15 +85,6 @@ class Checklist:
         """The profile that decides *item* in a run with the profile *default*."""
         return item.profile or self.profile or default
 
-    def items_of(self, finding: Finding, default: str) -> tuple[str, ...]:
-        """``checklist/item`` for each item that *finding* bears on."""
-        return tuple(
-            f"{self.id}/{item.id}"
-            for item in self.items
-            if self.profile_of(item, default) in finding.profiles
-            and any(finding.rule in part.rules for part in item.parts)
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class PartAnswer:
@@ -244,8 +235,9 @@ def answers(
     *,
     profile: str,
     profile_rules: Callable[[str], frozenset[str]],
+    overall: bool = False,
 ) -> tuple[ItemAnswer, ...]:
-    """Each item's answer overall, then on each target that it speaks of.
+    """Each item's answer overall, then on each target that it speaks of unless *overall* is all.
 
     *profile* is the run's; *profile_rules* gives the rules that a profile has a table for.
     """
@@ -255,7 +247,8 @@ def answers(
         judge = checklist.profile_of(item, profile)
         wanted = profile_rules(judge)
         matters = [_matter(part, judge, wanted, by_rule, looks) for part in item.parts]
-        for look in (None, *(k for k in looks if any(m.concerns(k) for m in matters))):
+        each = () if overall else looks
+        for look in (None, *(k for k in each if any(m.concerns(k) for m in matters))):
             kept = [m for m in matters if look is None or m.always or m.concerns(look)]
             parts = tuple(m.at(look) if look else m.overall(looks) for m in kept)
             answered.append(

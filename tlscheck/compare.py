@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache, partial
 
 from tlscheck import changes, report
 from tlscheck import judge as judging
 from tlscheck.changes import Change, Past
+from tlscheck.changes.filling import begun, certain, filled, gaps, lent, unasked
 from tlscheck.changes.findings import Place
-from tlscheck.changes.sight import certain, filled, gaps
 from tlscheck.history import Store, looking_back, scans
-from tlscheck.model import Scan, Verdict
+from tlscheck.model import Scan, Verdict, Waiver
 from tlscheck.report import Judged, Report
 
 RUNS = changes.runs.RUNS
+_judged = partial(judging.judge, overall=True)
 Measure = tuple[str, tuple[str, ...]]
 """A profile and checklists."""
 
@@ -37,9 +39,9 @@ def read(data: bytes, name: str) -> Read:
 
 def files(before: Read, after: Read) -> tuple[Change, ...]:
     """What changed between two files. ProfileError, ChecklistError."""
-    now = judging.judge(after.scan)
-    rejudged = judging.judge(before.scan, now.scan.profile, now.scan.checklists)
-    past = _past(before, rejudged, _certain(before.scan))
+    now = _judged(after.scan)
+    rejudged = _judged(before.scan, now.scan.profile, now.scan.checklists)
+    past = _past(before, rejudged, before.scan, _certain(before.scan))
     return changes.between(past, after.scan, after.said, now)
 
 
@@ -54,7 +56,7 @@ def latest(store: Store, data: bytes, name: str) -> tuple[int, tuple[Change, ...
     hosts, and which that is; ``None`` where there is none. What flaps is told as that.
     """
     after = read(data, name)
-    return _latest(Desk(store), after, lambda: judging.judge(after.scan))
+    return _latest(Desk(store), after, lambda: _judged(after.scan))
 
 
 def since_last(store: Store, number: int) -> tuple[int, tuple[Change, ...]] | None:
@@ -84,13 +86,20 @@ class Desk:
         """See `since_last`."""
         return _latest(self, self(number), lambda: self.judged(number))
 
-    def changes(self, before: int, after: Read, now: Report) -> tuple[Change, ...]:
-        """What changed since the scan *before*; *now* is what is said of *after* today."""
+    def changes(
+        self, before: int, after: Read, now: Report, *, lending: bool = False
+    ) -> tuple[Change, ...]:
+        """What changed since the scan *before*; *now* is what is said of *after* today.
+
+        *lending*: what *before* was not asked is compared with the last scan that was.
+        """
         was = self(before)
         rejudged = self.judged(before, (now.scan.profile, tuple(now.scan.checklists)))
-        past = _past(was, rejudged, self._whole(was.scan))
+        base = self._lent(was.scan, after.scan) if lending else was.scan
+        past = _past(was, rejudged, base, self._whole(base))
         past = replace(
             past,
+            borne=self._borne(after.scan) if lending else {},
             wants=looking_back.wants(self._store, was.said.profiles),
             remembered=looking_back.remembered(self._store, _unknown(past.known), was.scan.at),
         )
@@ -110,7 +119,28 @@ class Desk:
         return {place: tuple(verdicts) for place, verdicts in found.items()}
 
     def _judge(self, number: int, measure: Measure) -> Report:
-        return judging.judge(self(number).scan, *measure)
+        return _judged(self(number).scan, *measure)
+
+    def _borne(self, scan: Scan) -> Mapping[Waiver, datetime]:
+        """When each waiver of *scan* was there last, of late."""
+        found: dict[Waiver, datetime] = {}
+        for number in self.before(scan, RUNS - 1):
+            if found.keys() >= set(scan.waivers):
+                break
+            older = self(number).scan
+            for waiver in set(scan.waivers) & set(older.waivers) - found.keys():
+                found[waiver] = older.at
+        return found
+
+    def _lent(self, scan: Scan, after: Scan) -> Scan:
+        """*scan* with what *after* looked at and it did not, from the last that did."""
+        base = begun(scan)
+        wanted = looking_back.known(self._store, unasked(base, begun(after)))
+        for number in looking_back.asked(self._store, wanted, scan.at, _NIGHTS):
+            if not wanted:
+                break
+            base, wanted = lent(base, _certain(begun(self(number).scan)), wanted)
+        return base
 
     def _whole(self, scan: Scan) -> Scan:
         """*scan* with what it missed as earlier ones saw it."""
@@ -136,7 +166,7 @@ def _latest(
     before = desk.before(after.scan, RUNS - 1)
     if not before:
         return None
-    found = desk.changes(before[0], after, now())
+    found = desk.changes(before[0], after, now(), lending=True)
     runs = dict(desk.runs(reversed(before)))
     own = next(iter(after.said.profiles), "")
     for finding in after.said.findings:
@@ -150,11 +180,14 @@ def _kept(store: Store, number: int) -> Read:
     return read(scans.document(store, number), f"{store.path}, {number}")
 
 
-def _past(before: Read, rejudged: Report, whole: Scan) -> Past:
-    """*before*, and as *whole* as it is known, by the measure of *rejudged*."""
+def _past(before: Read, rejudged: Report, base: Scan, whole: Scan) -> Past:
+    """*before*, with what others were asked (*base*), and as *whole* as it is known, by the measure
+    of *rejudged*.
+    """
     measure = rejudged.scan.profile, rejudged.scan.checklists
-    known = rejudged if whole is before.scan else judging.judge(whole, *measure)
-    return Past(before.scan, before.said, rejudged, known)
+    lent = rejudged if base is before.scan else _judged(base, *measure)
+    known = lent if whole is base else _judged(whole, *measure)
+    return Past(before.scan, before.said, rejudged, lent, known)
 
 
 def _certain(scan: Scan) -> Scan:

@@ -13,7 +13,7 @@ import platformdirs
 
 from tlscheck import config, targets
 from tlscheck.errors import ConfigError, TargetError
-from tlscheck.model import Look, Missed, Observation, Reason, Scan, Scope, State, Target
+from tlscheck.model import Look, Missed, Observation, Reason, Scan, Scope, State, Target, cut_short
 from tlscheck.net import Net, now
 from tlscheck.observations.certificate import CertificateObservation, Chain
 from tlscheck.observations.dns import DnsObservation, MailHost, security
@@ -195,7 +195,7 @@ async def _domain(
             case Missed():
                 missed.append(result)
             case None:
-                missed.append(Missed(subject, Reason.BUDGET, "the run was ended early"))
+                missed.append(cut_short(subject))
             case BaseException():
                 _log.error("%s of %s", subject, domain, exc_info=result)
                 missed.append(Missed(subject, Reason.BUG, type(result).__name__))

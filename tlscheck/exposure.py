@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tlscheck import config, suffixes, targets
 from tlscheck.errors import ConfigError, TargetError
-from tlscheck.model import Look, Missed, Observation, Place, Reason, Scope, State, Target
+from tlscheck.model import Look, Missed, Observation, Place, Reason, Scope, State, Target, cut_short
 from tlscheck.net import Net, is_public
 from tlscheck.observations.http import HttpObservation
 from tlscheck.observations.ike import IkeObservation
@@ -208,9 +208,7 @@ class _Address:
         for subject in subjects:
             self.tell(self.address, subject, 0)
             try:
-                it = await self.net.halt.within(self._one(subject)) or Missed(
-                    subject, Reason.BUDGET, "the run was ended early"
-                )
+                it = await self.net.halt.within(self._one(subject)) or cut_short(subject)
             except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
                 _log.exception("%s", self.address)
                 it = Missed(subject, Reason.BUG, type(error).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from math import inf
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -15,6 +16,10 @@ class Halt:
     def __init__(self) -> None:
         self.closing = False
         """Whether nothing more begins."""
+        self.until = inf
+        """When, on the loop's clock, what follows the look is to be over too."""
+        self.signals = 0
+        """How often somebody asked for the end."""
         self._going: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:

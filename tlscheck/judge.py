@@ -82,9 +82,12 @@ def judge(
     profile: str | None = None,
     names: Sequence[str] | None = None,
     kept: Texts | None = None,
+    *,
+    overall: bool = False,
 ) -> Report:
     """The report on *scan*, by its recorded profile and checklists unless told otherwise, as they
-    are installed or, where *kept* is given, by these texts. ProfileError, ChecklistError.
+    are installed or, where *kept* is given, by these texts; where *overall* says so without answers
+    on each target, which take their time. ProfileError, ChecklistError.
     """
     find = partial(profiles.load, kept=kept.profiles if kept else None)
     own = find(profile or scan.profile)
@@ -98,10 +101,12 @@ def judge(
             name = catalog.profile_of(item, own.id)
             used.setdefault(name, own if name == own.id else find(name))
     doubted = intercepted(scan.looks)
+    bearing = _bearing(catalogs, own.id)
+    shared = _shared(tuple(used.values()))
     findings = [
-        replace(finding, items=tuple(_items(catalogs, finding, own.id)))
+        replace(finding, items=_items(bearing, finding))
         for look in scan.looks
-        for finding in _findings(look, tuple(used.values()), doubted)
+        for finding in _findings(look, shared, doubted)
     ]
     return _answered(
         Report(
@@ -112,7 +117,8 @@ def judge(
             (),
             tuple(used.values()),
             catalogs,
-        )
+        ),
+        overall=overall,
     )
 
 
@@ -126,7 +132,7 @@ def part(report: Report, targets: Set[str]) -> Report:
     return _answered(replace(report, scan=replace(report.scan, looks=looks), findings=findings))
 
 
-def _answered(report: Report) -> Report:
+def _answered(report: Report, *, overall: bool = False) -> Report:
     """*report* with the answers that its findings give."""
     used = {profile.id: profile for profile in report.profiles}
     answers = (
@@ -136,6 +142,7 @@ def _answered(report: Report) -> Report:
             report.scan.looks,
             profile=report.profile.id,
             profile_rules=lambda name: frozenset(used[name].settings),
+            overall=overall,
         )
         for catalog in report.checklists
     )
@@ -144,13 +151,25 @@ def _answered(report: Report) -> Report:
     return replace(report, answers=whole, waived=waived)
 
 
-def _items(catalogs: Iterable[Checklist], finding: Finding, default: str) -> Iterable[str]:
+def _bearing(
+    catalogs: Iterable[Checklist], default: str
+) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """By rule the items that it bears on, as ``checklist/item``, each with its profile."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for catalog in catalogs:
-        yield from catalog.items_of(finding, default)
+        for item in catalog.items:
+            name, judge = f"{catalog.id}/{item.id}", catalog.profile_of(item, default)
+            for rule in dict.fromkeys(rule for part in item.parts for rule in part.rules):
+                found[rule].append((name, judge))
+    return found
 
 
-def _findings(look: Look, used: Sequence[Profile], doubted: frozenset[str]) -> Iterable[Finding]:
-    """One finding for each distinct (rule, want, weight) that applies to *look*."""
+def _items(bearing: Mapping[str, Sequence[tuple[str, str]]], finding: Finding) -> tuple[str, ...]:
+    return tuple(n for n, judge in bearing.get(finding.rule, ()) if judge in finding.profiles)
+
+
+def _shared(used: Sequence[Profile]) -> Sequence[tuple[Setting, tuple[str, ...]]]:
+    """Each distinct (rule, want, weight), with the profiles that have it."""
     shared: dict[str, list[tuple[Setting, list[str]]]] = defaultdict(list)
     for profile in used:
         for rule, setting in profile.settings.items():
@@ -159,10 +178,16 @@ def _findings(look: Look, used: Sequence[Profile], doubted: frozenset[str]) -> I
                 same[1].append(profile.id)
             else:
                 shared[rule].append((setting, [profile.id]))
-    for settings in shared.values():
-        for setting, names in settings:
-            if made := found(look, setting, tuple(names), doubted):
-                yield made
+    return [(setting, tuple(names)) for each in shared.values() for setting, names in each]
+
+
+def _findings(
+    look: Look, shared: Sequence[tuple[Setting, tuple[str, ...]]], doubted: frozenset[str]
+) -> Iterable[Finding]:
+    """What those of *shared* find that apply to *look*."""
+    for setting, names in shared:
+        if made := found(look, setting, names, doubted):
+            yield made
 
 
 def found(

@@ -185,6 +185,16 @@ class Missed:
     reason: Reason
     detail: str = ""
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether nobody looked, because the run was ended."""
+        return self == cut_short(self.kind)
+
+
+def cut_short(subject: str) -> Missed:
+    """What is missed where the run is ended before its time."""
+    return Missed(subject, Reason.BUDGET, "the run was ended early")
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

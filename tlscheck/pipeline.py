@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from tlscheck.model import (
     Standpoint,
     Target,
     Waiver,
+    cut_short,
 )
 from tlscheck.net import Net, NetError, now, resolver, source_towards
 from tlscheck.observations import kept
@@ -382,7 +383,7 @@ async def _endpoint(
     async with gate:
         try:
             found = await net.halt.within(_look(net, place, order, means))
-            over = _ended(s for s in order.subjects if s in _over_tls(place))
+            over = [cut_short(s) for s in order.subjects if s in _over_tls(place)]
             seen, missed, exchanges = found or ({}, over, [])
         except Exception as error:  # noqa: BLE001 - our own mistake costs this target alone
             _log.exception("%s", name)
@@ -430,11 +431,6 @@ def _certify(net: Net, place: Place, order: Order, of: list[Presented]) -> tls.C
     return certify
 
 
-def _ended(subjects: Iterable[str]) -> list[Missed]:
-    """What is missed where the run is ended before its time."""
-    return [Missed(subject, Reason.BUDGET, "the run was ended early") for subject in subjects]
-
-
 def _over_tls(place: Place) -> tuple[str, ...]:
     """What is looked at over TLS there."""
     if place.service == "turns":
@@ -449,7 +445,7 @@ async def _by_datagrams(
     tell(entry.target.id, question.about, entry.connections)
     try:
         found = await net.halt.within(question.ask(net))
-        seen, missed = found or ({}, _ended([question.subject]))
+        seen, missed = found or ({}, [cut_short(question.subject)])
     except Exception as error:  # noqa: BLE001 - our own mistake costs this alone
         _log.exception("%s", entry.target.id)
         seen, missed = {}, [Missed(question.subject, Reason.BUG, type(error).__name__)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
@@ -236,12 +236,18 @@ def _entries(document: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+_WITHOUT = (str, int, float, type(None), bytes)
+"""What has no time in it, and is most of what there is."""
+
+
 def _naive(value: object) -> bool:
     """Whether any time in *value* has no zone."""
+    if isinstance(value, _WITHOUT):
+        return False
     if isinstance(value, datetime):
         return value.tzinfo is None
     if is_dataclass(value):
-        return any(_naive(getattr(value, part.name)) for part in fields(value))
+        return any(_naive(getattr(value, name)) for name in value.__dataclass_fields__)
     if isinstance(value, Mapping):
         return any(_naive(part) for part in value.values())
     return isinstance(value, (tuple, list)) and any(_naive(part) for part in value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from tlscheck import checklist as checklists
 from tlscheck import targets
@@ -115,9 +115,16 @@ def _check_item(item: str, file: str, key: str) -> None:
         )
 
 
+def days_left(waiver: Waiver, at: datetime) -> int:
+    """How many days, as days are in Japan, came after *at* until its last one; less than none: it
+    was over.
+    """
+    return (waiver.until - date.fromisoformat(day(at, "ja"))).days
+
+
 def _is_over(waiver: Waiver, at: datetime) -> bool:
-    """Whether its last day, as days are in Japan, had ended when the look began."""
-    return day(at, "ja") > waiver.until.isoformat()
+    """Whether its last day had ended when the look began."""
+    return days_left(waiver, at) < 0
 
 
 def _answers_for(

@@ -11,7 +11,7 @@ import pytest
 from tests import make
 from tests.make_chain import AT, LEAF
 from tlscheck import changes, judge
-from tlscheck.changes import Change, Direction, Known, Origin, Past, sight
+from tlscheck.changes import Change, Direction, Known, Origin, Past, filling
 from tlscheck.model import (
     Evidence,
     Kind,
@@ -46,8 +46,8 @@ def said(report: Report) -> Judged:
 
 def between(before: Scan, after: Scan, *older: Scan, **known: Any) -> tuple[Change, ...]:
     was, now = judge.judge(before), judge.judge(after)
-    whole = judge.judge(sight.filled(before, older)) if older else was
-    past = Past(before, known.pop("said", said(was)), was, whole, **known)
+    whole = judge.judge(filling.filled(before, older)) if older else was
+    past = Past(before, known.pop("said", said(was)), was, was, whole, **known)
     return changes.between(past, after, said(now), now)
 
 
@@ -296,6 +296,22 @@ def test_an_answer_has_the_kind_of_its_findings() -> None:
     assert {c.kind for c in found if c.code == "answer"} == {Origin.NETWORK}
 
 
+def answered(before: Look, after: Look, item: str) -> Direction:
+    (found,) = [c for c in between(one(before), one(after)) if c.subject == item]
+    return found.direction
+
+
+def test_what_cannot_be_told_any_more_is_no_improvement() -> None:
+    bad, lost = make.good_look(tls=old_version(A)), missed(Reason.TIMEOUT)
+    assert answered(bad, lost, "vendor-138/42") is Direction.NEUTRAL
+    assert answered(lost, bad, "vendor-138/42") is Direction.WORSE
+    assert not [
+        c
+        for c in between(one(bad), one(make.good_look(tls=old_version(U))))
+        if c.direction is Direction.BETTER
+    ]
+
+
 # ---- targets ---------------------------------------------------------------------------------
 
 
@@ -326,10 +342,26 @@ def test_a_name_that_does_not_resolve_is_the_networks_and_no_target_is_gone() ->
     assert "target-new" not in {c.code for c in again}
 
 
+@pytest.mark.parametrize("name", ["https://www.example.jp:443", "example.jp"])
+def test_a_name_that_stays_unresolved_is_not_told_again(name: str) -> None:
+    target = Target(name, make.names_look().target.scope)
+    gone = one(Look(target, missed=(Missed("tls", Reason.UNRESOLVED),)))
+    assert between(gone, later(gone), one(make.good_look())) == ()
+    refused = one(Look(target, missed=(Missed("tls", Reason.CONNECTION_REFUSED),)))
+    assert "seen-again" not in {c.code for c in between(gone, refused)}
+
+
 def test_a_subject_that_is_not_asked_for_any_more() -> None:
     look = make.good_look()
     without = replace(look, seen={k: v for k, v in look.seen.items() if k != "http"})
     assert ("profile", "http", "not-asked") in told(between(one(look), one(without)))
+
+
+def test_a_part_that_was_missed_once_is_seen_again() -> None:
+    look = make.good_look()
+    partly = replace(look, missed=(Missed("tls.hellos", Reason.BUDGET),))
+    assert told(between(one(partly), one(look))) == {("network", "tls.hellos", "seen-again")}
+    assert told(between(one(look), one(partly))) == {("network", "tls.hellos", "unseen")}
 
 
 # ---- facts -----------------------------------------------------------------------------------
@@ -357,6 +389,16 @@ def test_certificates(changed: dict[str, Any], codes: set[str]) -> None:
     found = between(one(make.good_look()), one(leaf(sha256="a" * 64, **changed)))
     assert {c.code for c in found if c.subject == "certificate"} == codes
     assert {c.kind for c in found if c.subject == "certificate"} == {Origin.ENDPOINT}
+
+
+def test_a_certificate_that_comes_back_has_another_key() -> None:
+    """Both end on the same day."""
+    one_, other = make.good_look(), leaf(sha256="a" * 64)
+    keys = [
+        {c.key for c in between(one(was), one(now)) if c.code == "new"}
+        for was, now in ((one_, other), (other, one_))
+    ]
+    assert len(keys[0] | keys[1]) == 2
 
 
 DAYS = [
@@ -466,6 +508,23 @@ def test_what_flaps_is_told_as_that_and_once() -> None:
     settled = [c for c in changes.settled(found, flaps) if c.subject == "tls.deprecated-versions"]
     assert [c.code for c in settled] == ["flapping"]
     assert settled[0].values == {"count": 3, "runs": 4}
+
+
+def test_what_flaps_has_the_weight_of_its_worst() -> None:
+    """The fact that TLS 1.0 is accepted comes before the failure that it is."""
+    found = between(one(tls()), one(make.good_look(tls=old_version(A))))
+    assert next(c.severity for c in found if c.subject == "tls.versions") is Severity.INFO
+    (told,) = [
+        c
+        for c in changes.settled(found, {("tls.versions", HOST): (3, 4)})
+        if c.subject == "tls.versions"
+    ]
+    assert (told.code, told.severity, told.direction) == (
+        "flapping",
+        Severity.HIGH,
+        Direction.WORSE,
+    )
+    assert [e.code for e in told.evidence]
 
 
 def test_a_blip_is_what_a_second_look_does_not_show() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from tests import make
 from tests.make_chain import AT
@@ -21,9 +22,9 @@ from tlscheck.wire.registry import Version
 VERSION_1 = Path(__file__).with_name("version-1.db")
 
 
-def night(number: int, *looks: Look) -> bytes:
+def night(number: int, *looks: Look, **changed: Any) -> bytes:
     """The scan file of the look in that night."""
-    seen = make.scan(*(looks or (make.good_look(),)))
+    seen = make.scan(*(looks or (make.good_look(),)), **changed)
     at = AT + timedelta(number)
     moved = tuple(
         replace(look, seen={kind: replace(it, at=at) for kind, it in look.seen.items()})

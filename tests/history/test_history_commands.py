@@ -144,6 +144,8 @@ def test_accept(said: Said, history: Path) -> None:
     assert "accepted by Sato on" in shown
     assert "\x1b" not in shown
     assert said("history", "accept", "--history", history).startswith(key)
+    said("history", "accept", key, "--withdraw", "--history", history)
+    assert said("history", "accept", "--history", history) == ""
 
 
 def test_prune_takes_the_configurations_word(said: Said, history: Path, tmp_path: Path) -> None:

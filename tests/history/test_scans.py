@@ -8,7 +8,9 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,10 +19,11 @@ from hypothesis import strategies as st
 from tests import make
 from tests.history.make_history import at, night, old, silent
 from tlscheck import changes, compare
+from tlscheck.changes import Change
 from tlscheck.errors import HistoryError, ScanFileError
 from tlscheck.history import accepting, looking_back, outbox, pieces, scans
 from tlscheck.history.store import Store, opened
-from tlscheck.model import State, Verdict
+from tlscheck.model import Look, Missed, Reason, Severity, State, Verdict, Waiver, cut_short
 
 P, F, N = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 HOST = make.endpoint().id
@@ -132,6 +135,118 @@ def test_changes_since_the_last(store: Store) -> None:
     assert "tls.versions" in {c.subject for c in since[1]}
     assert compare.latest(store, night(1, old()), "") == since
     assert compare.since_last(store, 1) is None
+
+
+def part_of(look: Look, *subjects: str, missed: Missed | None = None) -> Look:
+    """*look* where nothing but *subjects* was asked for."""
+    seen = {kind: it for kind, it in look.seen.items() if kind in subjects}
+    return replace(look, seen=seen, missed=(missed,) if missed else ())
+
+
+OTHER = "booking.example.jp"
+
+
+def told(store: Store, data: bytes) -> set[tuple[str, str, str]]:
+    """Without the staple, which is too old on the third day."""
+    since = compare.latest(store, data, "")
+    assert since
+    return {(str(c.kind), c.subject, c.code) for c in since[1] if c.code != "stale"}
+
+
+def test_a_scan_of_one_target_hides_no_change_of_another(store: Store) -> None:
+    """Somebody looked at one of two targets by hand, or one was left out for a night."""
+    www, booking = make.good_look(), make.good_look(OTHER)
+    kept(store, night(0, www, booking), night(1, www))
+    assert told(store, night(2, www, booking)) == set()
+    found = told(store, night(2, www, old(OTHER)))
+    assert ("endpoint", "tls.versions", "added") in found
+    assert "target-new" not in {code for _, _, code in found}
+    moved = told(store, night(2, www, make.good_look(OTHER, "192.0.2.77")))
+    assert moved >= {("endpoint", "target", "address-new"), ("endpoint", "target", "address-gone")}
+
+
+def test_a_scan_of_one_subject_hides_no_change_of_another(store: Store) -> None:
+    kept(store, night(0), night(1, part_of(make.good_look(), "http")))
+    assert told(store, night(2)) == set()
+    assert ("endpoint", "tls.versions", "added") in told(store, night(2, old()))
+
+
+def test_what_was_missed_before_such_a_scan_is_not_told_again(store: Store) -> None:
+    gone = Missed("tls", Reason.TIMEOUT)
+    lost = part_of(make.good_look(), "http", "certificate", missed=gone)
+    kept(store, night(0), night(1, lost), night(2, part_of(lost, "http")))
+    assert told(store, night(3, lost)) == set()
+    found = told(store, night(3, old()))
+    assert {("network", "tls", "seen-again"), ("endpoint", "tls.versions", "added")} <= found
+
+
+def waiver(**words: Any) -> Waiver:
+    """Until the last moment of 20 December in Japan: thirty days after the first night."""
+    until = date(2026, 12, 20)
+    return Waiver(**{"who": "Sato", "reason": "soon gone", "until": until, **words})
+
+
+BORNE = (waiver(rule=DEPRECATED[0]),)
+
+
+def of_waivers(store: Store, number: int, *looks: Look) -> list[Change]:
+    since = compare.latest(store, night(number, *(looks or (old(),)), waivers=BORNE), "")
+    assert since
+    return [c for c in since[1] if c.code.startswith("waiver")]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        (14, 15, []),
+        (15, 16, [("waiver-ends", 14, Severity.LOW)]),
+        (16, 17, []),
+        (25, 27, [("waiver-ends", 3, Severity.MEDIUM)]),
+        (27, 30, []),
+        (30, 31, [("waiver-over", None, Severity.HIGH)]),
+        (27, 35, [("waiver-over", None, Severity.HIGH)]),
+        (31, 32, []),
+    ],
+)
+def test_the_end_of_a_waiver(store: Store, was: int, now: int, told: list[Any]) -> None:
+    scans.keep(store, night(was, old(), waivers=BORNE), "", at(was))
+    found = of_waivers(store, now)
+    assert [(c.code, c.values.get("days"), c.severity) for c in found] == told
+    assert {(c.subject, c.target) for c in found} <= {DEPRECATED}
+    assert {(c.kind, c.direction) for c in found} <= {("profile", "worse")}
+    assert all(c.evidence for c in found if c.code == "waiver-over")
+    assert of_waivers(store, now, make.good_look()) == []  # what it bore is gone
+
+
+def test_a_scan_by_hand_hides_no_end_of_a_waiver(store: Store) -> None:
+    scans.keep(store, night(29, old(), waivers=BORNE), "", at(29))
+    scans.keep(store, night(31, old()), "", at(31))
+    assert [c.code for c in of_waivers(store, 32)] == ["waiver-over"]
+
+
+def test_what_nobody_looked_at_before_is_told_as_that(store: Store) -> None:
+    kept(store, night(0))
+    found = told(store, night(1, make.good_look(), make.good_look(OTHER)))
+    assert ("profile", "target", "target-new") in found
+
+
+def ended(look: Look) -> Look:
+    """*look* in a run that ended before it."""
+    return replace(look, seen={}, missed=tuple(cut_short(subject) for subject in look.seen))
+
+
+def test_an_early_end_is_no_change(store: Store) -> None:
+    www, booking = make.good_look(), make.good_look(OTHER)
+    kept(store, night(0, www, old(OTHER)))
+    assert told(store, night(1, www, ended(booking))) == set()
+    found = told(store, night(1, old(), ended(booking)))
+    assert ("endpoint", "tls.versions", "added") in found
+    assert "network" not in {kind for kind, _, _ in found}
+    kept(store, night(0, www, old(OTHER)), night(1, www, ended(booking)))
+    assert told(store, night(2, www, old(OTHER))) == set()
+    found = told(store, night(2, www, booking))
+    assert ("endpoint", "tls.versions", "removed") in found
+    assert "network" not in {kind for kind, _, _ in found}
 
 
 def test_a_night_without_network_hides_no_change(store: Store) -> None:
@@ -251,6 +366,26 @@ def test_a_change_that_is_meant(store: Store) -> None:
     (found,) = accepting.accepted(store).values()
     assert (found.key, found.by, found.why) == ("0123456789ab", "Suzuki", "計画どおり")
     assert isinstance(found, changes.Accepted)
+    accepting.withdraw(store, found.key)
+    assert accepting.accepted(store) == {}
+    with pytest.raises(HistoryError, match="no change"):
+        accepting.withdraw(store, found.key)
+
+
+def test_what_was_meant_once_is_not_meant_when_it_comes_again(store: Store) -> None:
+    """Accepted in the first night, gone in the third, there again in the fourth."""
+    kept(store, night(0), night(1, old()), night(2, old()), night(3))
+    since = compare.since_last(store, 2)
+    assert since
+    for change in since[1]:
+        accepting.accept(store, change.key, "Sato", "planned", at(2))
+    known = accepting.accepted(store)
+    assert known.keys() == {change.key for change in since[1]}
+    assert changes.standing(known, at(0)) == known
+    again = compare.latest(store, night(4, old()), "")
+    assert again
+    assert {change.key for change in again[1]} & known.keys()
+    assert changes.standing(known, scans.one(store, again[0]).at) == {}
 
 
 def test_old_scans_are_forgotten_and_their_room_is_given_back(store: Store) -> None:

@@ -170,6 +170,35 @@ def test_the_worst_comes_first_and_the_accepted_last() -> None:
     assert "accepted by Sato on 2026-11-20: meant" in body(message)
 
 
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_an_early_end_is_said_and_is_no_quiet_night(lang: str) -> None:
+    quiet = replace(news(), occasion=Occasion.QUIET, changes=(), unlooked=3)
+    message = parsed(made(quiet, lang).message)
+    assert "3" in message["Subject"]
+    if lang == "en":
+        told = "The run was ended early; not looked at: 3 targets."
+        assert told in message["Subject"]
+        assert told in body(message)
+        assert "Nothing changed." not in body(message)
+
+
+def test_a_server_that_is_down_is_said_to_be() -> None:
+    lost = [
+        change(
+            subject=subject, code="unseen", evidence=(), kind=Origin.ENDPOINT,
+            severity=Severity.MEDIUM, template="{looked}: {reason}",
+            values={"looked": subject, "reason": "connection_refused"},
+        )
+        for subject in ("certificate", "http", "tls")
+    ]  # fmt: skip
+    subject = parsed(made(news(*lost, change(code="x", severity=Severity.LOW)), "en").message)
+    assert (
+        "the server does not answer: the connection was refused (and 1 more)" in subject["Subject"]
+    )
+    alone = parsed(made(news(lost[0]), "en").message)
+    assert "does not answer" not in alone["Subject"]
+
+
 def test_what_is_borne_is_said_to_be() -> None:
     waiver = Waiver(
         rule="tls.deprecated-versions",

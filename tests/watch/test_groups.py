@@ -96,7 +96,10 @@ def test_what_is_worth_a_letter() -> None:
     one = replace(one, subject="tls.deprecated-versions")
     assert not worth(replace(news(one), report=borne))
     assert worth(replace(news(one, change(OTHER)), report=borne))
+    assert worth(replace(news(replace(one, code="waiver-ends")), report=borne))
     assert worth(replace(news(), occasion=Occasion.BASELINE))
+    assert worth(replace(news(), unlooked=2, ended_anew=True))
+    assert not worth(replace(news(), unlooked=2))
 
 
 def test_a_part_is_not_judged_anew() -> None:

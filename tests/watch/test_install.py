@@ -61,8 +61,11 @@ def test_systemd_takes_it(clinic: Clinic, tmp_path: Path, name: str) -> None:
     assert "OnCalendar=*-*-* 23:59:00" in found["tlscheck.timer"]
 
 
-def test_the_line_for_crontab_runs(clinic: Clinic) -> None:
+@pytest.mark.parametrize("name", ["tlscheck.toml", "a $HOME `b` \"c\" 'd' 100%.toml"])
+def test_the_line_for_crontab_runs(clinic: Clinic, tmp_path: Path, name: str) -> None:
     clinic.write(more='[watch]\nat = "04:05"')
+    clinic.config.rename(tmp_path / name)
+    clinic = type("Named", (Clinic,), {"config": tmp_path / name})(*vars(clinic).values())
     night, waiting = [
         line for line in shown(clinic).splitlines() if re.match(r"^[\d,]+ [\d*]+ \* \* \*  ", line)
     ]

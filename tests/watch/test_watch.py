@@ -197,6 +197,10 @@ def test_without_mail_it_says_what_changed(clinic: Clinic) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("Targets looked at for the first time: 1.")
         clinic.quiet()
+        done = clinic.watch("--format", "nagios")
+        assert (done.returncode, done.stderr) == (2, "")
+        assert done.stdout.startswith("TLSCHECK CRITICAL - ")
+        assert done.stdout.count("\n") == 1
 
 
 # ---- who else is told ------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from tlscheck.changes import certificates, facts, findings, sight
-from tlscheck.changes.change import Accepted, Change, Direction, Origin
+from tlscheck.changes import bearing, certificates, facts, filling, findings, sight
+from tlscheck.changes.change import Accepted, Change, Direction, Origin, standing
 from tlscheck.changes.findings import Known, Place
 from tlscheck.changes.runs import confirmed, flapping, settled
-from tlscheck.model import Finding, Look, Scan
+from tlscheck.model import Finding, Look, Reason, Scan, Waiver
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.report import Judged, Report
 from tlscheck.text import _N
@@ -30,6 +31,7 @@ __all__ = [
     "confirmed",
     "flapping",
     "settled",
+    "standing",
 ]
 
 Wants = Mapping[str, Mapping[str, str]]
@@ -51,10 +53,15 @@ class Past:
     """What was said of it then."""
     rejudged: Report
     """What is said of it by today's measure."""
+    base: Report
+    """The same, of the scan with what nobody asked it from the last that was; see `filling.lent`.
+    """
     known: Report
-    """The same, of the scan in which earlier ones fill what it missed; see `sight.filled`."""
+    """The same, where earlier ones fill what it missed; see `filling.filled`."""
     wants: Wants = field(default_factory=dict)
     """What its profiles wanted, where that was kept."""
+    borne: Mapping[Waiver, datetime] = field(default_factory=dict)
+    """When each waiver was there last."""
     remembered: Mapping[Place, Known] = field(default_factory=dict)
     """The last verdicts that were none of ``unknown``."""
 
@@ -67,13 +74,24 @@ def between(past: Past, scan: Scan, said: Judged, after: Report) -> tuple[Change
     ):
         measured = tuple(_measure(past, scan, said))
         measured += tuple(_rejudged(past, after))
+    measured += tuple(bearing.differences(past.borne, after))
     looked = tuple(_looked(past, scan, after))
+    if unlooked := filling.unlooked(scan):
+        return (*measured, *(c for c in looked if not _is_of_the_end(c, unlooked)))
     looked += tuple(
         findings.answers(
-            past.known.answers, after.answers, looked, Origin.ENDPOINT, past.rejudged.answers
+            past.known.answers, after.answers, looked, Origin.ENDPOINT, past.base.answers
         )
     )
     return (*measured, *looked)
+
+
+def _is_of_the_end(change: Change, unlooked: Mapping[str, frozenset[str]]) -> bool:
+    """Whether *change* comes of the run's early end alone."""
+    subjects = unlooked.get(filling.asked(change.target), frozenset())
+    if change.subject == "target" or change.kind is Origin.NETWORK:
+        return bool(subjects) or any(e.cause == Reason.BUDGET for e in change.evidence)
+    return change.subject.partition(".")[0] in subjects
 
 
 def _measure(past: Past, scan: Scan, said: Judged) -> Iterator[Change]:
@@ -148,8 +166,8 @@ def _looked(past: Past, scan: Scan, after: Report) -> Iterator[Change]:
         }
         yield Change(Origin.NETWORK, "", "standpoint", "changed", STANDPOINT, places)
     yield from sight.comings(past.known.scan, scan)
-    then, today = sight.doubts(past.rejudged.findings), sight.doubts(after.findings)
-    yield from sight.unseen(past.scan, scan, then, today)
+    then, today = sight.doubts(past.base.findings), sight.doubts(after.findings)
+    yield from sight.unseen(past.base.scan, scan, then, today)
     counterparts = sight.pairs(past.known.scan, scan)
     yield from _facts(past, scan, today, counterparts)
     own = after.profile.id

@@ -63,7 +63,8 @@ def _replaced(
         return Change(Origin.ENDPOINT, target, "certificate", what, template, values)
 
     if was.not_after and now.not_after:
-        yield told("new", NEW, before=_text(was.not_after), now=_text(now.not_after))
+        marks = {"sha256_before": was.sha256, "sha256": now.sha256}
+        yield told("new", NEW, before=_text(was.not_after), now=_text(now.not_after), **marks)
     else:
         yield told("new", UNREAD, before=was.sha256, now=now.sha256)
     if now.spki_sha256 and now.spki_sha256 not in {each.spki_sha256 for each in old.values()}:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from tlscheck.model import Evidence, Severity, Value
@@ -66,3 +67,15 @@ class Accepted:
     why: str
     at: str
     """When that was said (ISO 8601, UTC)."""
+
+
+def standing(accepted: Mapping[str, Accepted], since: datetime | None) -> Mapping[str, Accepted]:
+    """Those of *accepted* that may be said of what happened after *since*.
+
+    What was meant once is not meant when it comes again.
+    """
+    return {
+        key: each
+        for key, each in accepted.items()
+        if since is None or datetime.fromisoformat(each.at) >= since
+    }

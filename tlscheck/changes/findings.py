@@ -199,4 +199,6 @@ def answers(
 def _direction(was: Answer, now: Answer) -> Direction:
     if Answer.NOT_APPLICABLE in (was, now):
         return Direction.NEUTRAL
-    return Direction.WORSE if now.rank < was.rank else Direction.BETTER
+    if now.rank < was.rank:
+        return Direction.WORSE
+    return Direction.NEUTRAL if now is Answer.UNDETERMINED else Direction.BETTER

@@ -34,14 +34,20 @@ def flapping(
 def settled(
     changes: Iterable[Change], flaps: Mapping[Place, tuple[int, int]]
 ) -> tuple[Change, ...]:
-    """*changes*, in which each finding that flaps is told as that, and once."""
+    """*changes*, in which each finding that flaps is told as that, and once: with the weight and
+    the evidence of the worst that it comes to.
+    """
     found: dict[str, Change] = {}
     for change in changes:
         told, place = change, (change.subject, change.target)
         if place in flaps and change.kind in (Origin.ENDPOINT, Origin.NETWORK):
             told = _flapping(change, *flaps[place])
-        found.setdefault(told.key, told)
+        found[told.key] = min(found.get(told.key, told), told, key=_weight)
     return tuple(found.values())
+
+
+def _weight(change: Change) -> tuple[int, bool]:
+    return change.severity.rank, not change.evidence
 
 
 def _flapping(change: Change, count: int, runs: int) -> Change:
@@ -54,6 +60,7 @@ def _flapping(change: Change, count: int, runs: int) -> Change:
         {"count": count, "runs": runs},
         change.severity,
         Direction.WORSE,
+        change.evidence,
     )
 
 

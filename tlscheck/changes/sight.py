@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import replace
 
 from tlscheck.changes.change import Change, Direction, Origin
 from tlscheck.changes.findings import origin_of
@@ -79,19 +78,19 @@ def _is_told_otherwise(look: Look, other: Scan) -> bool:
     address, which does not resolve.
     """
     if look.target.scope is Scope.NAME:
-        return any(_within(each.target.id, look.target.id) for each in other.looks)
-    return any(
-        _unresolved(each) and _within(look.target.id, each.target.id) for each in other.looks
-    )
+        return any(within(each.target.id, look.target.id) for each in other.looks)
+    return any(unresolved(each) and within(look.target.id, each.target.id) for each in other.looks)
 
 
-def _unresolved(look: Look) -> bool:
+def unresolved(look: Look) -> bool:
+    """Whether it is of a name that led nowhere."""
     return look.target.scope is Scope.NAME and any(
         missed.reason is Reason.UNRESOLVED for missed in look.missed
     )
 
 
-def _within(target: str, name: str) -> bool:
+def within(target: str, name: str) -> bool:
+    """Whether a target is what *name* names, or an address of it."""
     return target == name or target.startswith(f"{name}#")
 
 
@@ -117,21 +116,28 @@ def unseen(before: Scan, after: Scan, doubts_then: Doubts, doubts_now: Doubts) -
     for look in after.looks:
         was = counterparts.get(look.target.id)
         if was is None:
-            if _unresolved(look) and _is_told_otherwise(look, before):
+            if unresolved(look) and _is_told_otherwise(look, before):
                 yield from (_lost(look.target.id, missed) for missed in look.missed)
             continue
         then, now = _missing(was, doubts_then), _missing(look, doubts_now)
         yield from _lost_of(look.target.id, then, now)
-        yield from _found(look.target.id, then, look.seen.keys() - now.keys())
-        for subject in sorted((was.seen.keys() | then.keys()) - look.seen.keys() - now.keys()):
+        seen = look.seen.keys() | {part for part in then if _whole(part) in look.seen}
+        yield from _found(look.target.id, then, seen - now.keys())
+        for subject in sorted((was.seen.keys() | then.keys()) - seen - now.keys()):
             told = {"looked": subject}
             yield Change(
                 Origin.PROFILE, look.target.id, subject, "not-asked", SUBJECT_NOT_ASKED, told
             )
+    here = {look.target.id for look in after.looks}
     for look in before.looks:
-        if _unresolved(look) and _is_told_otherwise(look, after):
+        if look.target.id not in here and unresolved(look) and _is_told_otherwise(look, after):
             found = {missed.kind: missed for missed in look.missed}
             yield from _found(look.target.id, found, found.keys())
+
+
+def _whole(part: str) -> str:
+    """The subject that ``tls.hellos`` is a part of, which is missed beside what was seen of it."""
+    return part.partition(".")[0]
 
 
 def _lost_of(
@@ -179,69 +185,3 @@ def _lost(target: str, missed: Missed) -> Change:
         Severity.MEDIUM,
         Direction.WORSE,
     )
-
-
-def certain(scan: Scan, intercepted: Set[str]) -> Scan:
-    """*scan* without what was seen of the TLS of *intercepted* targets: it is somebody else's."""
-
-    def cut(look: Look) -> Look:
-        lost = look.seen.keys() & {"tls", "certificate"}
-        return replace(
-            look,
-            seen={kind: it for kind, it in look.seen.items() if kind not in lost},
-            missed=(*look.missed, *(Missed(s, Reason.INTERCEPTED) for s in sorted(lost))),
-        )
-
-    return replace(
-        scan,
-        looks=tuple(cut(it) if it.target.id in intercepted else it for it in scan.looks),
-    )
-
-
-def filled(scan: Scan, older: Iterable[Scan]) -> Scan:
-    """*scan* with what it missed taken from *older* ones, the newest first.
-
-    So a night without network, or with the endpoint down, hides no change.
-    """
-    for each in older:
-        scan = replace(scan, looks=tuple(_looks(scan, each)))
-    return scan
-
-
-def gaps(scan: Scan) -> Iterator[tuple[str, str]]:
-    """Target and subject of what *scan* missed and others may have seen.
-
-    Of a name that did not resolve, the subject is empty: all that its addresses have.
-    """
-    for look in scan.looks:
-        if _unresolved(look):
-            yield look.target.id, ""
-        for missed in look.missed:
-            if missed.kind not in look.seen and _open(missed):
-                yield look.target.id, missed.kind
-
-
-def _open(missed: Missed) -> bool:
-    return missed.reason not in (Reason.NOT_APPLICABLE, Reason.NOT_ASKED)
-
-
-def _looks(scan: Scan, older: Scan) -> Iterator[Look]:
-    known = {look.target.id: look for look in older.looks}
-    ids = {look.target.id for look in scan.looks}
-    for look in scan.looks:
-        if _unresolved(look):
-            yield from (
-                each
-                for each in older.looks
-                if each.target.id not in ids and _within(each.target.id, look.target.id)
-            )
-        was = known.get(look.target.id)
-        taken = {m.kind for m in look.missed if was and _open(m) and m.kind in was.seen}
-        if was is None or not taken:
-            yield look
-            continue
-        yield replace(
-            look,
-            seen={**{kind: was.seen[kind] for kind in taken}, **look.seen},
-            missed=tuple(m for m in look.missed if m.kind not in taken),
-        )

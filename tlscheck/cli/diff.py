@@ -28,6 +28,7 @@ def diff(
 ) -> None:
     """Read, judge alike, compare."""
     from tlscheck import compare
+    from tlscheck.changes import standing
     from tlscheck.history import accepting, opened, scans
 
     differ(old, output)
@@ -50,7 +51,7 @@ def diff(
                 for each in (old, new)
             )
             times, found = (before.scan.at, after.scan.at), compare.files(before, after)
-        accepted = accepting.accepted(store)
+        accepted = standing(accepting.accepted(store), times[1])
     write(kept.shown(times, found, accepted, as_json=as_json), output)
 
 

@@ -106,13 +106,14 @@ def _time(when: Any) -> str:
 def show(number: int, path: str | None, config: str | None, as_json: bool) -> None:
     """The scan, and its changes."""
     from tlscheck import compare
+    from tlscheck.changes import standing
     from tlscheck.history import accepting, opened, scans
 
     with opened(kept.where(path, config)) as store:
         scan = scans.one(store, number)
         since = compare.since_last(store, number)
         times = (scans.one(store, since[0]).at, scan.at) if since else None
-        accepted = accepting.accepted(store)
+        accepted = standing(accepting.accepted(store), times[0] if times else None)
     if as_json:
         changes = (
             json.loads(kept.shown(times, since[1], accepted, as_json=True))
@@ -239,16 +240,22 @@ def _compact(data: bytes) -> bytes:
 @history.command(
     "accept",
     help=_(
-        "Say of CHANGE, by the id that diff and show print, that it is meant; without one, list"
-        " what was accepted."
+        "Say of CHANGE, by the id that diff and show print, that it is meant, as it has happened:"
+        " when it comes again, it is told again. Without one, list what was accepted."
     ),
 )
 @click.argument("change", required=False)
 @click.option("--by", metavar="WHO", help=_("Who says so."))
 @click.option("--why", metavar="TEXT", help=_("Why."))
+@click.option("--withdraw", is_flag=True, help=_("Take back that CHANGE was accepted."))
 @kept.place
 def accept(
-    change: str | None, by: str | None, why: str | None, path: str | None, config: str | None
+    change: str | None,
+    by: str | None,
+    why: str | None,
+    withdraw: bool,
+    path: str | None,
+    config: str | None,
 ) -> None:
     """Kept with the day."""
     from tlscheck import net
@@ -263,6 +270,9 @@ def accept(
                 on = day(_moment(each.at), LANGUAGE)
                 words = say(ACCEPTED, by=each.by, day=on, words=each.why)
                 click.echo(f"{key}  {words}")
+            return
+        if withdraw:
+            accepting.withdraw(store, change)
             return
         if not by or not why:
             raise HistoryError("accept {change}: give --by WHO and --why TEXT", change=change)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
@@ -14,7 +14,7 @@ import click
 from tlscheck.cli import options
 from tlscheck.cli.files import check, write
 from tlscheck.cli.words import LANGUAGE, _
-from tlscheck.errors import ConfigError, OutputError
+from tlscheck.errors import ConfigError, OutputError, TlscheckError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +73,50 @@ def init(
 
 def _asked() -> Answers:
     """What somebody at a terminal says."""
-    targets = _several(click.prompt(_("Targets, with spaces between")))
-    mail_to = _several(click.prompt(_("Mail to (empty: no mail)"), default="", show_default=False))
-    answers = Answers(targets, mail_to, "", "", "")
-    if mail_to:
-        sender = click.prompt(_("Mail from"), default=mail_to[0])
-        smtp = click.prompt(_("Mail server"), default="smtp://localhost:25")
-        answers = replace(answers, mail_from=sender, smtp=smtp)
     from tlscheck.cli.kept import where
 
     usual = str(where(None, None))
-    return replace(answers, history=click.prompt(_("History file"), default=usual))
+    answers = _answered(
+        _("Targets, with spaces between"),
+        lambda text: Answers(_several(text), (), "", "", usual),
+    )
+    answers = _answered(
+        _("Mail to (empty: no mail)"),
+        lambda text: replace(answers, mail_to=_several(text), mail_from=text and _SOMEBODY),
+        "",
+    )
+    if answers.mail_to:
+        first = answers.mail_to[0]
+        answers = _answered(
+            _("Mail from"), lambda text: replace(answers, mail_from=text or "-"), first
+        )
+        answers = _answered(
+            _("Mail server"), lambda text: replace(answers, smtp=text), "smtp://localhost:25"
+        )
+    return _answered(_("History file"), lambda text: replace(answers, history=text), usual)
+
+
+_SOMEBODY = "tlscheck@example.jp"
+"""Whom mail is from until that is said."""
+
+
+def _answered(
+    question: str, taken: Callable[[str], Answers], default: str | None = None
+) -> Answers:
+    """What is known with the answer to *question*, which is asked until it will do."""
+
+    def known(text: str) -> Answers:
+        answers = taken(text.strip())
+        try:
+            made(answers, LANGUAGE, Path("tlscheck.toml"))
+        except TlscheckError as error:
+            raise click.UsageError(error.said(LANGUAGE)) from None
+        return answers
+
+    found: Answers = click.prompt(
+        question, default=default, show_default=bool(default), value_proc=known
+    )
+    return found
 
 
 def _several(text: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tlscheck.cli import kept, options
+from tlscheck.cli.files import write
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import BusyError, TlscheckError
 from tlscheck.text import voice
@@ -46,6 +47,13 @@ _GRACE = 300
     help=_("Let findings count for the exit code, as in tlscheck scan."),
 )
 @click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["nagios"]),
+    help=_("End with one line for Nagios and its kin, and with their exit code."),
+)
+@click.option(
     "--deliver", is_flag=True, help=_("Look at nothing; try the mail that no relay has taken yet.")
 )
 @click.option(
@@ -54,7 +62,9 @@ _GRACE = 300
     help=_("Print a service and a timer for systemd, and a line for crontab."),
 )
 @options.language
-def watch(config: str, fail_on: str | None, deliver: bool, install_help: bool) -> None:
+def watch(
+    config: str, fail_on: str | None, form: str | None, deliver: bool, install_help: bool
+) -> None:
     """Lock, run, exit code."""
     from tlscheck import config as configuration
     from tlscheck import watch as room
@@ -73,7 +83,7 @@ def watch(config: str, fail_on: str | None, deliver: bool, install_help: bool) -
     lock = Path(settings.watch.lock or f"{history}.lock")
     try:
         with held(lock, path):
-            sys.exit(_delivered(plan) if deliver else _ran(plan, fail_on))
+            sys.exit(_delivered(plan) if deliver else _ran(plan, fail_on, form))
     except BusyError as error:
         if deliver:  # the other run sees to the mail
             sys.exit(error.code)
@@ -85,7 +95,7 @@ def history_of(settings: Settings) -> Path:
     return Path(settings.history.path) if settings.history.path else kept.where(None, None)
 
 
-def _ran(plan: Plan, fail_on: str | None) -> int:
+def _ran(plan: Plan, fail_on: str | None, form: str | None) -> int:
     from tlscheck import judge
     from tlscheck import watch as room
     from tlscheck.cli.scan import live_line
@@ -101,16 +111,25 @@ def _ran(plan: Plan, fail_on: str | None) -> int:
     _say(outcome.lines)
     if outcome.text:
         click.echo(outcome.text, nl=False)
+    if form == "nagios":
+        from tlscheck.render import nagios
+
+        weighed = judge.exit_code(outcome.report, fail_on or "low")
+        line, state = nagios.line(outcome.report, LANGUAGE, outcome.code or weighed)
+        write(line, None)
+        return state
     return outcome.code or (judge.exit_code(outcome.report, fail_on) if fail_on else 0)
 
 
 def _delivered(plan: Plan) -> int:
     from tlscheck import watch as room
+    from tlscheck.watch.night import UNDELIVERABLE
 
-    waiting = room.deliver(plan)
+    done = room.deliver(plan)
     if sys.stderr.isatty():  # cron would mail it every half hour
-        _say(waiting.lines)
-    return 0
+        _say(done.lines)
+    _say((*done.gone, *done.troubles[:1]))
+    return done.troubles[0].code if done.troubles else UNDELIVERABLE if done.gone else 0
 
 
 def _say(lines: Iterable[TlscheckError | Line]) -> None:

@@ -53,7 +53,13 @@ def _credential(name: str, key: str) -> Path:
 
 def _text(path: Path, key: str, *, guarded: bool = False) -> str:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(_unhindered(path), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(
+                    "key {key}: {file} is no file; name one that holds the secret",
+                    key=key,
+                    file=path,
+                )
             if guarded:
                 _guarded(os.fstat(file.fileno()), path, key)
             return file.read(_LONGEST).decode()
@@ -66,9 +72,14 @@ def _text(path: Path, key: str, *, guarded: bool = False) -> str:
         ) from None
 
 
+def _unhindered(path: Path) -> int:
+    """A pipe that nobody writes into would keep us waiting for ever."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+
+
 def _guarded(status: os.stat_result, path: Path, key: str) -> None:
     """Only its owner may read it, and that is the user of this run, or root."""
-    if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o177:
+    if status.st_mode & 0o177:
         raise ConfigError(
             "key {key}: others than the owner may read {file}; write chmod 600 {file}",
             key=key,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from tlscheck.changes import Accepted
+from tlscheck.errors import HistoryError
 from tlscheck.history.store import Store, stamp
 
 
@@ -18,6 +19,17 @@ def accept(store: Store, change: str, by: str, why: str, now: datetime) -> None:
             " at = excluded.at",
             (change, by, why, stamp(now)),
         )
+
+
+def withdraw(store: Store, change: str) -> None:
+    """Take back that the change was accepted. HistoryError."""
+    with store.writing() as db:
+        if not db.execute("DELETE FROM accepted WHERE change = ?", (change,)).rowcount:
+            raise HistoryError(
+                "{file}: no change {change} was accepted; `tlscheck history accept` lists them",
+                file=store.path,
+                change=change,
+            )
 
 
 def accepted(store: Store) -> Mapping[str, Accepted]:

@@ -33,6 +33,45 @@ SELECT id FROM scan WHERE at < ? AND EXISTS (
 """
 
 
+Wanted = frozenset[tuple[str, str]]
+"""What was asked for (a target's id without its address), and a subject; empty: all of it."""
+
+
+def known(store: Store, wanted: Wanted) -> Wanted:
+    """Those of the *wanted* that some scan saw."""
+    with store.reading() as db:
+        return frozenset(
+            (name, subject)
+            for name, subject in wanted
+            if db.execute(_EVER_SEEN, (name, name + "#%", subject)).fetchone()
+        )
+
+
+_EVER_SEEN = """
+SELECT 1 FROM target JOIN sight ON sight.target = target.id
+WHERE (target.name = ?1 OR target.name LIKE ?2) AND sight.subject = ?3 LIMIT 1
+"""
+
+
+def asked(store: Store, wanted: Wanted, at: datetime, most: int) -> tuple[int, ...]:
+    """The scans before *at*, the newest first, that looked at a target of the *wanted*."""
+    with store.reading() as db:
+        found = {
+            row
+            for name in {name for name, _ in wanted}
+            for row in db.execute(_ASKED, (name, name + "#%", stamp(at), most)).fetchall()
+        }
+    return tuple(number for _, number in sorted(found, reverse=True)[:most])
+
+
+_ASKED = """
+SELECT DISTINCT scan.at, scan.id FROM target JOIN sight ON sight.target = target.id
+JOIN scan ON scan.id = sight.scan
+WHERE (target.name = ?1 OR target.name LIKE ?2) AND sight.subject = '' AND scan.at < ?3
+ORDER BY scan.at DESC, scan.id DESC LIMIT ?4
+"""
+
+
 def last_seen(store: Store, gaps: Iterable[tuple[str, str]], at: datetime) -> tuple[int, ...]:
     """The scans before *at*, the newest first, that saw what the *gaps* (target and subject) name;
     of each gap the last one.

@@ -1,4 +1,4 @@
-"""Mail that was not delivered yet, kept until it is: at least once, the same bytes each time.
+"""Mail that was not delivered yet, kept until it is: at least once, with one Message-ID.
 
 Put inside of the transaction that keeps the scan, no mail is lost and none is made twice.
 """
@@ -6,7 +6,8 @@ Put inside of the transaction that keeps the scan, no mail is lost and none is m
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,13 +53,30 @@ def due(store: Store, now: datetime) -> tuple[Queued, ...]:
     with store.reading() as db:
         rows = db.execute(
             "SELECT id, message_id, recipients, message, made, tries, trouble, scan FROM outbox"
-            " WHERE delivered IS NULL AND due <= ? ORDER BY id",
+            " WHERE delivered IS NULL AND given_up IS NULL AND due <= ? ORDER BY id",
             (stamp(now),),
         ).fetchall()
     return tuple(
         Queued(number, Mail(name, tuple(json.loads(to)), message), moment(made), *rest)
         for number, name, to, message, made, *rest in rows
     )
+
+
+ROOM = 128 * 1024
+"""Bytes that a note of what became of a message takes at the most, beside its own where some of its
+recipients are left."""
+
+
+@contextmanager
+def tried(store: Store, queued: Queued, due: datetime) -> Iterator[Callable[[], None]]:
+    """A try that is noted, and tried again from *due* on if nothing more is heard of it. What is
+    given is to be called before that is written: it has room then. HistoryError: it cannot be.
+    """
+    more = 2 * len(queued.mail.message) if len(queued.mail.recipients) > 1 else 0
+    with store.reserved(ROOM + more) as give_back:
+        with store.writing() as db:
+            db.execute("UPDATE outbox SET due = ? WHERE id = ?", (stamp(due), queued.id))
+        yield give_back
 
 
 def failed(
@@ -70,6 +88,22 @@ def failed(
             "UPDATE outbox SET tries = tries + 1, trouble = ?, due = ?,"
             " recipients = coalesce(?, recipients) WHERE id = ?",
             (trouble, stamp(due), None if left is None else json.dumps(left), number),
+        )
+
+
+def lightened(store: Store, number: int, message: bytes) -> None:
+    """Keep *message* in place of the one with the same Message-ID that takes more room."""
+    with store.writing() as db:
+        db.execute("UPDATE outbox SET message = ? WHERE id = ?", (message, number))
+
+
+def given_up(store: Store, number: int, trouble: str, now: datetime) -> None:
+    """Nobody would take it. That it was made stays known, its bytes do not."""
+    with store.writing() as db:
+        db.execute(
+            "UPDATE outbox SET tries = tries + 1, trouble = ?, given_up = ?, message = x''"
+            " WHERE id = ?",
+            (trouble, stamp(now), number),
         )
 
 

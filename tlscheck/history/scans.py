@@ -255,14 +255,15 @@ def _joined(db: sqlite3.Connection, numbers: Iterable[int]) -> Iterator[bytes]:
 def prune(store: Store, now: datetime, keep_days: int, keep: int) -> Pruned:
     """Forget what is older than *keep_days*, but of each host the newest *keep* scans.
 
-    Mail that was delivered by then is forgotten too; what was accepted is not. HistoryError.
+    Mail that was delivered or given up by then is forgotten too; what was accepted is not.
+    HistoryError.
     """
     with store.writing() as db:
         before = stamp(now - timedelta(days=keep_days))
         old = [row[0] for row in db.execute(_OLD, (before, keep)).fetchall()]
         for number in old:
             db.execute("DELETE FROM scan WHERE id = ?", (number,))
-        db.execute("DELETE FROM outbox WHERE delivered < ?", (before,))
+        db.execute("DELETE FROM outbox WHERE coalesce(delivered, given_up) < ?", (before,))
         if old:
             _sweep(db, store)
         (left,) = db.execute("SELECT count(*) FROM scan").fetchone()

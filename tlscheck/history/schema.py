@@ -72,5 +72,7 @@ STEPS = (
         change TEXT PRIMARY KEY, who TEXT NOT NULL, why TEXT NOT NULL, at TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # When a message that nobody would take was given up.
+    "ALTER TABLE outbox ADD COLUMN given_up TEXT",
 )
 """``user_version`` counts those that were taken."""

@@ -7,10 +7,13 @@ transaction is there whole or not at all, whenever the machine dies.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +25,9 @@ from tlscheck.text import _N, Phrase
 
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
+
+_LITTLE = 64 * 1024
+"""Bytes with which SQLite cannot begin."""
 
 _TROUBLES = {
     sqlite3.SQLITE_FULL: _N("the disk is full; make room on it and run again"),
@@ -75,6 +81,17 @@ class Store:
                     with contextlib.suppress(sqlite3.Error):
                         self.db.execute("ROLLBACK")
 
+    @contextmanager
+    def reserved(self, size: int) -> Iterator[Callable[[], None]]:
+        """So many bytes of the disk are ours meanwhile, until what is given is called: what is
+        written then has room. HistoryError.
+        """
+        with contextlib.ExitStack() as stack:
+            with troubles(self.path):
+                room = stack.enter_context(tempfile.TemporaryFile(dir=self.path.parent))
+                _fill(room.fileno(), size)
+            yield room.close
+
     def damaged(self) -> HistoryError:
         """What to raise where something that was kept does not come out again."""
         return _trouble(self.path, _TROUBLES[sqlite3.SQLITE_CORRUPT])
@@ -99,6 +116,8 @@ def troubles(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code == sqlite3.SQLITE_IOERR and _is_full(path):  # what SQLite maps may say that instead
+            code = sqlite3.SQLITE_FULL
         if words := _TROUBLES.get(code):
             raise _trouble(path, words) from error
         raise HistoryError(
@@ -107,11 +126,31 @@ def troubles(path: Path) -> Iterator[None]:
             detail=str(error),
         ) from error
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _trouble(path, _TROUBLES[sqlite3.SQLITE_FULL]) from error
         raise HistoryError(
             "{file}: cannot be opened or made ({detail}); name another with --history",
             file=path,
             detail=error.strerror or str(error),
         ) from error
+
+
+def _fill(handle: int, size: int) -> None:
+    """Have *size* bytes of the disk in a file, whatever its kind of file system can. OSError."""
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        for _ in range(0, size, _LITTLE):
+            os.write(handle, bytes(_LITTLE))
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _LITTLE
+    except OSError:
+        return False
 
 
 def _trouble(path: Path, words: str) -> HistoryError:
@@ -143,6 +182,7 @@ def _make(path: Path, *, create: bool) -> None:
 def _prepare(path: Path, db: sqlite3.Connection) -> None:
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("PRAGMA cell_size_check = ON")
+    db.execute("PRAGMA secure_delete = FAST")  # else whatever is dropped is written once more
     version = _version(path, db)
     if version < len(STEPS):
         if version == 0:

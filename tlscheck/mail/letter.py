@@ -5,6 +5,7 @@ Every part is Base64, so that no relay has anything to convert or to cut.
 
 from __future__ import annotations
 
+import email
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
+from html import escape
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
@@ -92,6 +94,36 @@ def _files(
         size += len(data)
         files.append((form, data))
     return files, left_out
+
+
+LEFT_OUT = _N(
+    "The reports that were attached are left out: {words}. The scan is in the history:"
+    " tlscheck history list."
+)
+
+
+def lightened(message: bytes, words: Line, lang: str) -> bytes | None:
+    """The letter *message* without its attachments, and why: *words*. ``None``: it has none."""
+    whole = email.message_from_bytes(message, policy=SMTP)
+    if not isinstance(whole, EmailMessage) or not any(whole.iter_attachments()):
+        return None
+    say = voice(lang)
+    notice = say(LEFT_OUT, words=say(words.template, **words.values))
+    light = EmailMessage(policy=SMTP)
+    for name, value in whole.items():
+        if not name.lower().startswith(("content-", "mime-")):
+            light[name] = value
+    plain, page = (whole.get_body((kind,)) for kind in ("plain", "html"))
+    if plain is None:
+        return None
+    head, _, rest = str(plain.get_content()).replace("\r\n", "\n").partition("\n")
+    light.set_content(f"{head}\n{notice}\n{rest}", cte="base64")
+    if page is not None:
+        paragraph = f'<p style="color: #7a5200">{escape(notice)}</p>'
+        told = str(page.get_content()).replace("</p>", f"</p>\n{paragraph}", 1)
+        light.add_alternative(told, subtype="html", cte="base64")
+    light["Content-Language"] = lang
+    return light.as_bytes()
 
 
 def text(told: View, notices: Sequence[str]) -> str:

@@ -79,6 +79,10 @@ class News:
     """Its number in the history."""
     unconfirmed: int = 0
     """Differences that a second look did not show again."""
+    unlooked: int = 0
+    """Targets, as they were asked for, that the run's early end left out."""
+    ended_anew: bool = False
+    """Whether the run before left none of these out."""
 
     def waived(self, finding: Finding) -> Waiver | None:
         """Who bears *finding*."""
@@ -167,6 +171,10 @@ _SUBJECTS = {
 }
 
 
+SILENT = _N("the server does not answer: {reason}")
+ENDED = _N("The run was ended early; not looked at: {number} targets.")
+
+
 def subject(news: News, lang: str) -> str:
     """The worst there is to tell, in one line that is not too long."""
     say = voice(lang)
@@ -177,18 +185,33 @@ def subject(news: News, lang: str) -> str:
 
 def _matter(news: News, lang: str) -> str:
     say = voice(lang)
+    if news.occasion is Occasion.QUIET and news.unlooked:
+        return say(ENDED, number=news.unlooked)
     if template := _SUBJECTS.get(news.occasion):
         return say(template, tally=_tally(news.report.own(), lang, few=True))
     new = [change for change in news.changes if change.key not in news.accepted] or news.changes
     worst = min(new, key=_urgency)
+    others = len(new) - 1
     words = sentence(worst.evidence[0], lang) if worst.evidence else said(worst, lang)
+    if {"tls", "certificate"} <= (lost := _lost_with(worst, new)):
+        words = say(SILENT, reason=worst.values["reason"])
+        others = len(new) - len(lost)
     if not worst.evidence and worst.subject in RULES:
         words = f"{worst.subject}: {words}"
     if worst.target:
         words = say(_AT, target=_names(news.report).get(worst.target, worst.target), words=words)
     if _is_grave(worst):
         words = say(_WEIGHED, weight=word(SEVERITIES, worst.severity, lang), words=words)
-    return say(_MORE, words=_cut(words), number=len(new) - 1) if len(new) > 1 else words
+    return say(_MORE, words=_cut(words), number=others) if others else words
+
+
+def _lost_with(worst: Change, changes: Sequence[Change]) -> frozenset[str]:
+    """All that is not seen of that target any more, for the same reason."""
+    if worst.code != "unseen":
+        return frozenset()
+    reason = worst.values["reason"]
+    alike = (c for c in changes if (c.target, c.code) == (worst.target, "unseen"))
+    return frozenset(change.subject for change in alike if change.values["reason"] == reason)
 
 
 def _urgency(change: Change) -> tuple[int, ...]:
@@ -233,6 +256,8 @@ def _headline(news: News, lang: str) -> str:
             )
         case Occasion.BLIND:
             return say(_N("What changed is not known. This is how it stands."))
+        case Occasion.QUIET if news.unlooked:
+            return say(_N("Nothing changed where it was looked."))
         case Occasion.QUIET:
             return say(_N("Nothing changed. This mail shows that tlscheck is still at work."))
     counts = {d: sum(change.direction is d for change in news.changes) for d in Direction}
@@ -255,6 +280,8 @@ def _notices(news: News, lang: str) -> Iterator[str]:
     if news.unkept is not None:
         yield say(_N("The history was not kept: {words}"), words=news.unkept)
         yield say(_N("What this mail tells may therefore be told again."))
+    if news.unlooked:
+        yield say(ENDED, number=news.unlooked)
     if news.unconfirmed:
         yield say(
             _N("A second look did not show {number} differences again; they are not told."),

@@ -9,8 +9,10 @@ import contextlib
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tlscheck import net
 from tlscheck.config.watching import Relay
@@ -20,18 +22,73 @@ _TAKEN = (250, 251)
 _LONGEST, _MOST = 2048, 64 * 1024
 """Bytes of one line, and of one answer, of a relay: four times and more what RFC 5321 allows."""
 _WORDS = 200
+_TOO_LARGE = 552
+Address = tuple[Any, ...]
+"""What `socket.getaddrinfo` gives."""
 
 
 class RelayError(Exception):
     """The relay took nothing: why, and whether it may soon."""
 
-    def __init__(self, template: str, detail: str = "", *, passing: bool = True) -> None:
+    def __init__(
+        self, template: str, detail: str = "", *, passing: bool = True, large: bool = False
+    ) -> None:
         super().__init__(template)
         self.template = template
         self.values = {"detail": detail}
         self.passing = passing
+        self.large = large
+        """Whether the relay takes no message of that size."""
+        self.refused: Mapping[str, str] = {}
+        """Where it is for each recipient's sake: its words on each."""
 
 
+class Cut:
+    """What ends a conversation from outside, at once and for good."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._handle: socket.socket | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be said."""
+        return self._over.is_set()
+
+    def now(self) -> None:
+        """End it. To be called until it has."""
+        self._over.set()
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                self._handle.shutdown(socket.SHUT_RDWR)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless it is over."""
+        self._over.wait(seconds)
+
+    def connected(self, info: Address, timeout: float) -> socket.socket:
+        """A connection that can be cut from the first moment on. OSError."""
+        family, kind, protocol, _, place = info
+        found = socket.socket(family, kind, protocol)
+        try:
+            self.let_go()
+            self._handle = found.dup()  # TLS puts another object in its place
+            found.settimeout(timeout)
+            found.connect(place)
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    def let_go(self) -> None:
+        """There is nothing left to cut."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
+
+
+ENDED = _N("the run was ended before the relay had taken it")
+LARGE = _N("the relay takes no message of that size: {detail}")
 CLEAR = _N("the relay has no STARTTLS, which is required")
 CLEAR_PASSWORD = _N("the relay has no STARTTLS, and no password is sent without TLS")
 AHEAD = _N("the relay said something between STARTTLS and TLS")
@@ -70,17 +127,19 @@ def send(
     recipients: Sequence[str],
     message: bytes,
     taken: Callable[[Mapping[str, str]], None],
+    cut: Cut | None = None,
 ) -> None:
     """Hand over *message*. *taken* is called the moment that the relay has it, with those of the
     *recipients* that it refused and its words on each. RelayError: nobody got it.
     """
-    with _errors():
-        session = _Session(means)
+    cut = cut or Cut()
+    with _errors(cut):
+        session = _Session(means, cut)
         try:
             refused = _envelope(session, sender, recipients, len(message))
             code, words = session.data(message)
             if code not in _TAKEN:
-                raise smtplib.SMTPDataError(code, words)
+                raise _unwilling(code, words)
             taken(refused)
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 session.quit()
@@ -93,9 +152,12 @@ def _envelope(
 ) -> dict[str, str]:
     """Name sender and recipients: those of them who are refused. RelayError: all of them are."""
     sizes = [f"SIZE={size}"] if session.has_extn("size") else []
+    most = session.esmtp_features.get("size", "")
+    if most.isdecimal() and 0 < int(most[:18]) < size:  # RFC 1870, 6.1: need not be tried
+        raise RelayError(LARGE, most, passing=False, large=True)
     code, words = session.mail(sender, sizes)
     if code not in _TAKEN:
-        raise smtplib.SMTPSenderRefused(code, words, sender)
+        raise _unwilling(code, words)
     refused = {}
     codes = set()
     for recipient in recipients:
@@ -107,8 +169,16 @@ def _envelope(
             codes.add(code)
     if len(refused) == len(recipients):
         passing = any(code < 500 for code in codes)
-        raise RelayError(SAID, next(iter(refused.values()), ""), passing=passing)
+        error = RelayError(SAID, next(iter(refused.values()), ""), passing=passing)
+        error.refused = refused
+        raise error
     return refused
+
+
+def _unwilling(code: int, words: bytes | str) -> RelayError:
+    """What the relay says of the message as a whole."""
+    large = code == _TOO_LARGE
+    return RelayError(LARGE if large else SAID, _said(code, words), passing=code < 500, large=large)
 
 
 def _said(code: int, words: bytes | str) -> str:
@@ -117,8 +187,19 @@ def _said(code: int, words: bytes | str) -> str:
 
 
 @contextlib.contextmanager
-def _errors() -> Iterator[None]:
+def _errors(cut: Cut) -> Iterator[None]:
     """Whatever goes wrong, as a RelayError."""
+    try:
+        with _as_relays_do():
+            yield
+    except RelayError:
+        if cut.is_over:
+            raise RelayError(ENDED) from None
+        raise
+
+
+@contextlib.contextmanager
+def _as_relays_do() -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPResponseException as error:
@@ -141,8 +222,9 @@ def _errors() -> Iterator[None]:
 class _Session(smtplib.SMTP):
     """A conversation that ends in time, in which no answer is without end."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, cut: Cut | None = None) -> None:
         self._means = means
+        self._cut = cut or Cut()
         self._deadline = net.Deadline(means.seconds)
         self._heard = b""
         relay = means.relay
@@ -179,7 +261,7 @@ class _Session(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         """The connection, with TLS where that comes first; what `smtplib.SMTP_SSL` does."""
-        plain = socket.create_connection((host, port), min(timeout, self._deadline.left()))
+        plain = self._connected(host, port, timeout)
         if not self._means.relay.implicit:
             return plain
         try:
@@ -188,6 +270,23 @@ class _Session(smtplib.SMTP):
         except BaseException:
             plain.close()
             raise
+
+    def _connected(self, host: str, port: int, timeout: float) -> socket.socket:
+        """As `socket.create_connection`, to the first address that lets us. OSError."""
+        trouble: OSError = TimeoutError()
+        for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            if self._cut.is_over:
+                break
+            try:
+                return self._cut.connected(info, min(timeout, self._deadline.left()))
+            except OSError as error:
+                trouble = error
+        raise trouble
+
+    def close(self) -> None:
+        """Hang up."""
+        super().close()
+        self._cut.let_go()
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]  # typeshed has a buffer
         """Send in the time that is left."""

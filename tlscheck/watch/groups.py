@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tlscheck import judge
 from tlscheck.changes import Change, Origin
+from tlscheck.changes.bearing import ENDS_CODE
 from tlscheck.config.watching import Mail, Recipient, mailbox
 from tlscheck.mail.news import News, Occasion
 from tlscheck.model import Scan
@@ -39,13 +40,14 @@ def _address(recipient: Recipient) -> str:
 
 def worth(news: News) -> bool:
     """Whether *news* is to be told at all: what is meant, and what is borne, is not."""
-    if news.occasion is not Occasion.CHANGED or news.unread or news.unkept:
+    if news.occasion is not Occasion.CHANGED or news.unread or news.unkept or news.ended_anew:
         return True
     bearable = {
         (finding.rule, finding.target) for finding in news.report.own() if news.waived(finding)
     }
     return any(
-        change.key not in news.accepted and (change.subject, change.target) not in bearable
+        change.key not in news.accepted
+        and ((change.subject, change.target) not in bearable or change.code == ENDS_CODE)
         for change in news.changes
     )
 

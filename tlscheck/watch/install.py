@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -29,7 +30,9 @@ def text(settings: Settings, config: Path, history: Path, lang: str) -> str:
     """All of it, each part under a line that names its file."""
     say = voice(lang)
     config, history = config.absolute(), history.absolute()
-    command = f"{_quoted(_program())} watch -c {_quoted(str(config))}"
+    words = (_program(), "watch", "-c", str(config))
+    command = " ".join(_quoted(word).replace("$", "$$") for word in words)
+    line = shlex.join(words).replace("%", "\\%")
     folder = "/etc/systemd/system"
     hour, minute = settings.watch.at.split(":")
     deliver = f"{command} --deliver"
@@ -46,8 +49,8 @@ def text(settings: Settings, config: Path, history: Path, lang: str) -> str:
         *_timer("tlscheck-deliver", "*:11,41", "1min"),
         f"\n# {say(ENABLE, units=' '.join(timers))}",
         f"\n# {say(CRON)}",
-        f"{int(minute)} {int(hour)} * * *  {command.replace('%', chr(92) + '%')}",
-        f"11,41 * * * *  {deliver.replace('%', chr(92) + '%')}",
+        f"{int(minute)} {int(hour)} * * *  {line}",
+        f"11,41 * * * *  {line} --deliver",
     ]
     return "\n".join(parts) + "\n"
 
@@ -62,11 +65,12 @@ def _program() -> str:
 
 
 def _quoted(word: str) -> str:
-    """*word* for systemd and for a shell alike."""
+    """*word* for systemd."""
     plain = (
         word.replace("/", "").replace("-", "").replace("_", "").replace(".", "").replace("%", "")
     )
-    return word if plain.isalnum() and plain.isascii() else '"' + word.replace('"', '\\"') + '"'
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return word if plain.isalnum() and plain.isascii() else f'"{escaped}"'
 
 
 def _service(settings: Settings, command: str, config: Path, history: Path) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tlscheck import compare, judge, pipeline, report
-from tlscheck.changes import Change, confirmed
+from tlscheck.changes import Change, confirmed, filling, standing
 from tlscheck.errors import HistoryError, TlscheckError
 from tlscheck.halt import Halt
 from tlscheck.history import accepting, opened, scans
@@ -18,8 +19,11 @@ from tlscheck.report import Report
 from tlscheck.watch import mailing, telling
 from tlscheck.watch.again import again, looked
 from tlscheck.watch.groups import worth
+from tlscheck.watch.halting import beside
 from tlscheck.watch.plan import Plan
 
+UNDELIVERABLE = 2
+"""The exit code where mail was given up: an address or the relay is to be seen to."""
 ROUNDS = 2
 """So often it is asked again, at the most, until two looks agree."""
 
@@ -47,14 +51,13 @@ class Night:
     halt: Halt
     lines: list[TlscheckError | Line] = field(default_factory=list)
     code: int = 0
+    trouble: bool = False
+    """Whether the history is in trouble."""
     waiting: int = 0
     """Messages that no relay has taken."""
 
     async def run(self) -> Outcome:
-        """Deliver what waits, look, look again, keep, tell."""
-        if self.plan.post is not None and self.plan.history.exists():
-            await self._deliver(patience=False)
-            self.lines.clear()  # told once more after the look
+        """Look, look again, keep, tell; deliver what waits of earlier nights, too."""
         scan = await pipeline.look(self.plan.order, self.tell, self.halt)
         news = await self._settled(self._news(judge.judge(scan)))
         news = await self._kept(news)
@@ -63,7 +66,9 @@ class Night:
                 self._minds(trouble)
         if self.plan.webhook is not None and worth(news):
             url, token, ca_file = self.plan.webhook
-            self.lines += [line for line in [await telling.post(url, token, news, ca_file)] if line]
+            patience = not self.halt.closing
+            line = await telling.post(url, token, news, ca_file, patience=patience)
+            self.lines += [line] if line else []
         self._prune()
         return self._outcome(news)
 
@@ -83,7 +88,7 @@ class Night:
 
     def _minds(self, trouble: TlscheckError) -> None:
         """A trouble that somebody must see to; each is told once."""
-        self.code = trouble.code
+        self.code, self.trouble = trouble.code, True
         if str(trouble) not in map(str, self.lines):
             self.lines.append(trouble)
 
@@ -91,19 +96,31 @@ class Night:
 
     def _news(self, made: Report) -> News:
         """What *made* tells beside what was kept."""
-        path = self.plan.history
+        path, missing = self.plan.history, filling.unlooked(made.scan).keys()
+        anew = bool(missing)
         try:
             with opened(path, create=True) as store:
                 since = compare.latest(store, report.encode(made), str(path))
                 if since is None:
-                    return News(made, Occasion.BASELINE)
+                    return News(made, Occasion.BASELINE, unlooked=len(missing))
+                if missing:
+                    last = report.decode(scans.document(store, since[0]), str(path))
+                    anew = not missing <= filling.unlooked(last).keys()
                 before = scans.one(store, since[0]).at
-                accepted = accepting.accepted(store)
+                accepted = standing(accepting.accepted(store), before)
         except TlscheckError as error:
-            return News(made, Occasion.BLIND, unread=error)
+            return News(made, Occasion.BLIND, unread=error, unlooked=len(missing))
         # Where we stand changes with every dynamic address.
         changes = tuple(change for change in since[1] if change.subject != "standpoint")
-        return News(made, Occasion.CHANGED, changes, before, accepted)
+        return News(
+            made,
+            Occasion.CHANGED,
+            changes,
+            before,
+            accepted,
+            unlooked=len(missing),
+            ended_anew=anew,
+        )
 
     async def _settled(self, news: News) -> News:
         """*news* after asking again what it tells, until two looks agree; the last one counts."""
@@ -139,7 +156,8 @@ class Night:
             if post is not None:
                 letters = list(post.letters(news, None, data))
                 patience = not self.halt.closing
-                self.lines += await mailing.send_directly(letters, post, patience=patience)
+                directly = partial(mailing.send_directly, letters, post, patience=patience)
+                self.lines += await beside(directly, self.halt)
             return news
         if post is not None:
             await self._deliver(patience=not self.halt.closing)
@@ -147,20 +165,23 @@ class Night:
 
     async def _deliver(self, *, patience: bool) -> None:
         """Send what waits."""
-        post = self.plan.post
+        path, post = self.plan.history, self.plan.post
         assert post is not None
+        waiting = partial(mailing.deliver_patiently, path, post, patience=patience)
         try:
-            with opened(self.plan.history) as store:
-                done = await mailing.deliver_patiently(store, post, patience=patience)
+            done = await beside(waiting, self.halt)
         except HistoryError as error:
             self._minds(error)
             return
-        self.lines += done.lines
+        for trouble in done.troubles:
+            self._minds(trouble)
+        self.lines += (*done.lines, *done.gone)
+        self.code = self.code or (UNDELIVERABLE if done.gone else 0)
         self.waiting = done.left
 
     def _prune(self) -> None:
         told = self.plan.settings.history
-        if self.code:
+        if self.trouble:
             return
         try:
             with opened(self.plan.history) as store:

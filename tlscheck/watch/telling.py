@@ -4,11 +4,13 @@ keeps nothing back.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from tlscheck import __version__
 from tlscheck.errors import OutputError, TlscheckError
@@ -18,25 +20,41 @@ from tlscheck.render import changes as rendering
 from tlscheck.text import _N
 
 FORMAT = "tlscheck.watch/1"
+PAUSES = (2.0, 6.0)
+"""Seconds before each further try of a webhook."""
 _SECONDS = 15.0
 _ANSWER = 64 * 1024
 
 
 UNPOSTED = _N("{what}: not told: {reason} ({detail})")
+TRIED = _N("{words} (tried {tries} times)")
 REFUSED = _N("{what}: not told: HTTP status {number}")
 
 
-async def post(url: str, token: str, news: News, ca_file: bytes | None) -> Line | None:
-    """Post *news* to *url*: ``None``, or why it did not arrive."""
+async def post(
+    url: str, token: str, news: News, ca_file: bytes | None, *, patience: bool = True
+) -> Line | None:
+    """Post *news* to *url*, with *patience* several times: ``None``, or why it did not arrive."""
     fields = {"Content-Type": "application/json"}
     if token:
         fields["Authorization"] = f"Bearer {token}"
-    return await _told("webhook", url, document(news), fields, ca_file)
+    data = document(news)
+    trouble = await _told("webhook", url, data, fields, ca_file)
+    for pause in PAUSES if patience else ():
+        if trouble is None:
+            break
+        await asyncio.sleep(pause)
+        trouble = await _told("webhook", url, data, fields, ca_file)
+    if trouble is None or not patience:
+        return trouble
+    return Line(TRIED, {"words": trouble, "tries": len(PAUSES) + 1})
 
 
 async def ping(url: str, ending: str, ca_file: bytes | None) -> Line | None:
     """Ask for *url* with *ending*: ``None``, or why it was not heard."""
-    return await _told("ping", url.rstrip("/") + ending, None, {}, ca_file)
+    where = urlsplit(url)
+    asked = urlunsplit(where._replace(path=where.path.rstrip("/") + ending))
+    return await _told("ping", asked, None, {}, ca_file)
 
 
 async def _told(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from tlscheck.changes import Change, Direction
+from tlscheck.changes import Change, Direction, standing
 from tlscheck.model import Severity
 from tlscheck.render.changes import ACCEPTED, counts, ordered, said
 from tlscheck.render.site.names import diff_page, target_page
@@ -116,6 +116,8 @@ def _night(
     lang: str,
 ) -> NightView:
     first = ordered(shown)[:MOST_CHANGES]
+    if night.before:
+        past = replace(past, accepted=standing(past.accepted, night.before[1]))
     return NightView(
         scan=night.scan,
         page=diff_page(night) if night.changes else "",
