@@ -49,25 +49,48 @@ def read(text: str) -> tuple[tuple[Read, ...], tuple[Left, ...]]:
     """The claims in *text*, and what of it was not read."""
     claims: list[Read] = []
     left: list[Left] = []
-    plain = tuple(sentences(text))
     above, denied = "", None
-    for sentence, behind in zip(plain, (*plain, "")[1:], strict=True):
+    all_denied = any(map(_denies_all, sentences(text)))
+    for sentence in sentences(text):
         found, rest = _sentence(sentence)
         mark = _mark(sentence)
         if mark in ("", above):
             denied = None
-        if found and (denied or _grammar().takes_back(behind)):
-            found, rest = [], [Left(sentence, denied or Why.CONDITIONAL)]
+        if found and (all_denied or denied):
+            found, rest = [], [Left(_line(sentence), denied or Why.CONDITIONAL)]
         if not denied:
             above = mark
-            denied = next((x.why for x in rest if x.why in _DENIALS), None)
+            denied = next((each.why for each in rest if each.why in _DENIALS), None)
         claims += found
         left += rest
     return tuple(dict.fromkeys(claims)), tuple(left)
 
 
+def denies(text: str) -> bool:
+    """Whether anything in *text* denies, narrows or puts off."""
+    return any(map(_is_tainted, sentences(text)))
+
+
+def _is_tainted(sentence: str) -> bool:
+    return len(sentence) > MOST or any(p.sort is _Sort.TAINT for p in _pieces(sentence))
+
+
+def _denies_all(sentence: str) -> bool:
+    """Whether the sentence may deny others: it speaks of them, or names nothing of its own."""
+    if len(sentence) > MOST or not _is_tainted(sentence):
+        return False
+    grammar = _grammar()
+    return bool(grammar.back.search(sentence)) or not grammar.subject.search(sentence)
+
+
 _DENIALS = frozenset({Why.CONDITIONAL, Why.ELSEWHERE})
 """Of a heading they are of all that has another bullet than it, and stands below."""
+
+
+def _line(sentence: str) -> str:
+    return " ".join(sentence.split())
+
+
 _BULLETS = "・●○■□◆◇*•‣-"
 
 
@@ -80,11 +103,12 @@ def sentences(text: str) -> Iterator[str]:
     """The sentences of *text* in their compatibility form (NFKC).
 
     A line's end ends a sentence only where the next line is a bullet or empty, or where the line
-    ends as sentences do: what denies it may stand in the next line.
+    ends as sentences do: what denies it may stand in the next line. No claim reaches over one.
     """
     plain = _NUMBERED.sub("・", unicodedata.normalize("NFKC", text))
     for part in _END.split(plain):
-        stripped = " ".join(part.split()).removesuffix(".").strip()
+        lines = (" ".join(line.split()) for line in part.splitlines())
+        stripped = "\n".join(filter(None, lines)).removesuffix(".").strip()
         if stripped:
             yield stripped
 
@@ -126,15 +150,15 @@ class _Piece:
 
 def _sentence(sentence: str) -> tuple[list[Read], list[Left]]:
     if len(sentence) > MOST:
-        return [], [Left(sentence, Why.TOO_LONG)]
+        return [], [Left(_line(sentence), Why.TOO_LONG)]
     pieces = list(_pieces(sentence))
     sorts = {piece.sort for piece in pieces}
     for sort, why in _SPOILT.items():
         if sort in sorts:
-            return [], [Left(sentence, why)]
+            return [], [Left(_line(sentence), why)]
     if _Sort.CLAIM not in sorts or not _answered(pieces):
-        return [], [Left(sentence, Why.NOT_UNDERSTOOD)]
-    return [Read(kind, value, sentence) for p in pieces for kind, value in p.claims], []
+        return [], [Left(_line(sentence), Why.NOT_UNDERSTOOD)]
+    return [Read(kind, value, _line(sentence)) for p in pieces for kind, value in p.claims], []
 
 
 _SPOILT = {
@@ -145,11 +169,11 @@ _SPOILT = {
 
 
 def _answered(pieces: Sequence[_Piece]) -> bool:
-    """Whether what stands behind each claim and a colon is a claim too, or a yes."""
+    """Whether a yes stands behind each claim and a colon: it may be the label of what follows."""
     claimed = asked = False
     for clause in _clauses(pieces):
         sorts = {piece.sort for piece in clause}
-        if claimed and asked and not sorts & {_Sort.CLAIM, _Sort.YES}:
+        if claimed and asked and _Sort.YES not in sorts:
             return False
         claimed, asked = _Sort.CLAIM in sorts, clause[-1:] == [_COLON]
     return True
@@ -210,6 +234,7 @@ class _Words:
     taint: tuple[str, ...]
     elsewhere: tuple[str, ...]
     back: tuple[str, ...]
+    subject: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +254,7 @@ class _Grammar:
     words: tuple[tuple[_Matcher, _Sort], ...]
     issuers: tuple[tuple[_Matcher, str], ...]
     back: _Matcher
-
-    def takes_back(self, sentence: str) -> bool:
-        """Whether the sentence begins as one does that denies or narrows the one before it."""
-        return bool(self.back.match(sentence))
+    subject: _Matcher
 
     def claim(self, sentence: str, at: int) -> _Piece | None:
         """The longest claim that begins there."""
@@ -289,7 +311,8 @@ def _grammar() -> _Grammar:
         tuple((_compiled(m, parts), each) for each in file.pattern for m in each.match),
         tuple((_compiled(word, parts), sort) for sort, words in ranked for word in words),
         issuers,
-        _compiled(rf"[^\w×✕✖✗✘☓☒]*(?:{'|'.join(file.words.back)})", parts),
+        _compiled("|".join(file.words.back), parts),
+        _compiled("|".join(file.words.subject), parts),
     )
 
 
@@ -299,7 +322,8 @@ def _filled(pattern: str, parts: Mapping[str, str]) -> str:
 
 def _compiled(pattern: str, parts: Mapping[str, str]) -> _Matcher:
     # ASCII: \b is then where a Latin word begins or ends, beside Japanese too.
-    return re.compile(_filled(pattern, parts), re.IGNORECASE | re.ASCII)
+    within = _filled(pattern, parts).replace(r"\s", r"[^\S\n]")
+    return re.compile(within, re.IGNORECASE | re.ASCII)
 
 
 # ---- values ----------------------------------------------------------------------------------
