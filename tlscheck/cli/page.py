@@ -34,15 +34,12 @@ from tlscheck.cli.words import LANGUAGE, _
 @kept.place
 def page(output: str, days: int, timeline: int, path: str | None, config: str | None) -> None:
     """A line that says what was written."""
-    import gc
-
     from tlscheck import site
     from tlscheck.history import opened
     from tlscheck.render.site import render
     from tlscheck.render.site.names import INDEX, PAGE
 
     folder.check(output)
-    gc.enable()  # many scans are read
     with opened(kept.where(path, config)) as store:
         past = site.gather(store, max(days, timeline), timeline)
     done = folder.write(output, render(past, LANGUAGE), PAGE)
