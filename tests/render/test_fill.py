@@ -440,6 +440,13 @@ def test_what_would_be_lost_is_refused_by_its_name(template: bytes, said: str) -
     assert said in line
 
 
+def test_a_drawing_with_nothing_on_it_is_nothing_to_lose() -> None:
+    """LibreOffice writes one to every filter."""
+    part = "xl/drawings/drawing1.xml"
+    assert filled(with_part(part, b"<wsDr/>"))
+    assert "shapes, pictures or charts" in refused(with_part(part, b"<wsDr><x/></wsDr>"))
+
+
 def test_readings_and_printer_settings_are_told() -> None:
     reading = b'<rPh sb="0" eb="1"><t>x</t></rPh></si>'
     made = filled(

@@ -186,12 +186,14 @@ def test_what_is_not_read_is_listed(text: str, why: Why) -> None:
 
 
 def test_a_sentence_that_is_partly_understood_is_left_as_a_whole() -> None:
-    """What is not known may turn round what stands before it, or behind."""
-    sentence = "TLS1.0/1.1は無効、IDS/IPSを導入、HSTSを設定している"
-    assert prose.read(f"{sentence}。SSL-VPNは不使用") == (
-        prose.read("SSL-VPNは不使用")[0],
-        (prose.Left(sentence, Why.NOT_UNDERSTOOD),),
-    )
+    """What is not known may turn round what stands beside it; of versions, all of the cell."""
+    for sentence, rest in (
+        ("IDS/IPSを導入、HSTSを設定している", 1),
+        ("TLS1.0は無効、IDSを導入", 0),
+    ):
+        claims, left = prose.read(f"{sentence}。SSL-VPNは不使用")
+        assert claims == prose.read("SSL-VPNは不使用")[0][:rest]
+        assert left[0] == prose.Left(sentence, Why.NOT_UNDERSTOOD)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +234,12 @@ def test_a_sentence_that_takes_others_back_leaves_all_unread(back: str) -> None:
         "使用：TLS1.2、TLS1.3　禁止：TLS1.0、TLS1.1　対応：TLS1.2以上のみ",
         "対応：TLS1.3\n非対応：TLS1.0、TLS1.1は無効",
         "外部への通信は443番ポートのみ許可",
+        "TLS1.2以上のみ許可しています。なお、TLS1.0も受け入れます。",
+        "443番ポートのみ開放。ほかに22番ポートも公開しています。",
+        "TLS1.0は使用しておりません。一部の端末では使用しています。",
+        "HSTSを設定しています。\n対象：検証環境",
+        "TLS1.3のみを利用、他、TLS1.2を利用",
+        "いいえ。HSTSを設定しています。",
     ],
 )
 def test_what_its_surroundings_may_deny_is_not_read(text: str) -> None:

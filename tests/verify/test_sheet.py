@@ -49,10 +49,10 @@ def test_the_item_of_a_row(number: Any) -> None:
 
 def test_columns_are_found_by_their_heads_wherever_they_stand() -> None:
     heads = ("対 応 策（事業者記入）", "接続先", "項番")
-    rows = (("TLS1.3のみ", "clinic.example.jp", "2-1-xii"), ("HSTSを設定", "", "MDS-12.1"))
-    assert kinds(workbook(*rows, heads=heads, above=7)) == [
+    rows = (("TLS1.3のみ", "clinic.example.jp", "2-1-xii"), ("HSTSを設定", "a.jp", "MDS-12.1"))
+    assert kinds(workbook(*rows, heads=heads, above=70)) == [
         ("2-1-xii", "versions_among", "clinic.example.jp"),
-        ("MDS-12.1", "hsts", ""),
+        ("MDS-12.1", "hsts", "a.jp"),
     ]
     english = ("No.", "Item", "Countermeasure", "Target")
     row = (3, "", "HSTS is enabled.", "smtp://mx.example.jp")
@@ -62,9 +62,76 @@ def test_columns_are_found_by_their_heads_wherever_they_stand() -> None:
 @pytest.mark.parametrize("head", ["対象外", "対象者", "対象範囲", "Not applicable"])
 def test_a_column_of_the_answers_of_a_form_names_no_targets(head: str) -> None:
     heads = ("項番", "はい", "いいえ", head, "対応策")
-    assert kinds(workbook((44, "○", "", "○", "TLS1.3のみ"), heads=heads)) == [
+    mark = "○" if head in ("対象者", "対象範囲") else ""
+    assert kinds(workbook((44, "○", "", mark, "TLS1.3のみ"), heads=heads)) == [
         ("44", "versions_among", "")
     ]
+
+
+def whys(data: bytes) -> list[Why]:
+    found = read("f.xlsx", data)
+    assert not found.claims
+    return [each.why for each in found.unread]
+
+
+@pytest.mark.parametrize(
+    ("head", "mark", "read"),
+    [
+        ("対象外", "○", False),
+        ("いいえ", "✓", False),
+        ("実施予定", "2027年4月", False),
+        ("実施予定", "□", True),
+        ("対応状況", "未対応", False),
+        ("はい/いいえ", "いいえ", False),
+        ("対応状況", "対応済み", True),
+        ("判定結果", "×", True),
+    ],
+)
+def test_a_no_beside_a_claim_leaves_it_unread(head: str, mark: str, read: bool) -> None:
+    data = workbook((44, mark, "HSTSを設定"), heads=("項番", head, "対応策"))
+    if read:
+        assert kinds(data) == [("44", "hsts", "")]
+    else:
+        assert whys(data) == [Why.BESIDE]
+
+
+def test_the_no_of_a_head_of_two_rows_counts() -> None:
+    rows = (("", "はい", "いいえ", ""), (44, "", "○", "HSTSを設定"))
+    assert whys(workbook(*rows, heads=("項番", "回答欄", "", "対応策"))) == [Why.BESIDE]
+
+
+def test_a_row_without_a_target_beside_rows_with_one_is_of_nobody() -> None:
+    """As the lower rows of a merged cell are."""
+    rows = ((44, "a.jp", "TLS1.3のみ"), ("", "", "HSTSを設定"))
+    found = read("f.xlsx", workbook(*rows, heads=("項番", "対象", "対応策")))
+    assert [c.kind for c in found.claims] == ["versions_among"]
+    assert [x.why for x in found.unread] == [Why.NO_TARGET]
+
+
+def test_every_table_of_a_sheet_is_read() -> None:
+    further = ("", "対応策", "項番")
+    rows = ((44, "TLS1.3のみ", ""), further, ("", "HSTSを設定", "45"))
+    heads = ("項番", "ベンダーの対応策", "")
+    assert kinds(workbook(*rows, heads=heads)) == [
+        ("44", "versions_among", ""), ("45", "hsts", ""),
+    ]  # fmt: skip
+
+
+def test_what_is_struck_through_or_hidden_is_not_read() -> None:
+    data = workbook((44, "", "HSTSを設定"))
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    page = book.active
+    assert page is not None
+    page["C4"].font = openpyxl.styles.Font(strike=True)
+    out = io.BytesIO()
+    book.save(out)
+    assert whys(out.getvalue()) == [Why.STRUCK]
+    page["C4"].font = openpyxl.styles.Font()
+    book.create_sheet("other")
+    page.sheet_state = "hidden"
+    out = io.BytesIO()
+    book.save(out)
+    assert whys(out.getvalue()) == [Why.HIDDEN]
 
 
 @pytest.mark.parametrize("head", ["対象", "検査対象", "対象ホスト名", "接続先（URL）", "Target"])

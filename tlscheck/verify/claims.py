@@ -70,6 +70,14 @@ class Why(StrEnum):
     TOO_LONG = "too_long"
     OTHER_COLUMN = "other_column"
     """A column of countermeasures beside the one that is read."""
+    BESIDE = "beside"
+    """Another column of their row says no, later or not applicable."""
+    NO_TARGET = "no_target"
+    """Other rows name a target, theirs does not."""
+    STRUCK = "struck"
+    """They are struck through."""
+    HIDDEN = "hidden"
+    """Their sheet is hidden."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,21 @@ def _is_tainted(sentence: str) -> bool:
 
 
 def _denies_all(sentence: str) -> bool:
-    """Whether the sentence may deny others: it speaks of them, or names nothing of its own."""
-    if len(sentence) > MOST or not _is_tainted(sentence):
+    """Whether the sentence may deny others: it speaks of them, names nothing of its own, or says
+    nobody knows what of a version or a port.
+    """
+    if len(sentence) > MOST:
         return False
-    grammar = _grammar()
-    return bool(grammar.back.search(sentence)) or not grammar.subject.search(sentence)
+    grammar, sorts = _grammar(), {piece.sort for piece in _pieces(sentence)}
+    aimless = not grammar.subject.search(sentence)
+    if _Sort.TAINT in sorts:
+        return aimless or bool(grammar.back.search(sentence))
+    if _Sort.ELSEWHERE in sorts:
+        return aimless and not _HEADING.search(sentence)
+    return _Sort.OTHER in sorts and bool(grammar.numbered.search(sentence))
+
+
+_HEADING = re.compile(r"^[■□◆◇●○【<\[]|[:】>\]]$")
 
 
 _DENIALS = frozenset({Why.CONDITIONAL, Why.ELSEWHERE})
@@ -255,6 +265,7 @@ class _Grammar:
     issuers: tuple[tuple[_Matcher, str], ...]
     back: _Matcher
     subject: _Matcher
+    numbered: _Matcher
 
     def claim(self, sentence: str, at: int) -> _Piece | None:
         """The longest claim that begins there."""
@@ -313,6 +324,7 @@ def _grammar() -> _Grammar:
         issuers,
         _compiled("|".join(file.words.back), parts),
         _compiled("|".join(file.words.subject), parts),
+        _compiled("{version}|[0-9]+番", parts),
     )
 
 

@@ -13,7 +13,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -43,7 +43,7 @@ _FIRST_ROWS, _LAST_COLUMN = 40, 1000
 _SAID = ("対応策", "countermeasure")
 _BEHIND = r"(?:\(.*)?"
 _HEADS: Mapping[str, re.Pattern[str]] = {
-    "said": re.compile("(?:対応策|countermeasure).*"),
+    "said": re.compile(".{0,10}(?:対応策|countermeasure).{0,30}"),
     "item": re.compile(r"項番|項目番号|番号|no\.?|itemno\.|item"),
     "target": re.compile(
         r"(?:検査|評価)?対象(?:サーバー?|ホスト名?|url|fqdn)?"
@@ -55,6 +55,19 @@ _HEADS: Mapping[str, re.Pattern[str]] = {
     ),
 }
 """What the heads of the columns are, without spaces. A column headed 対象外 is none of targets."""
+_NO = re.compile(
+    r"(?:いいえ|対象外|非該当|該当なし|(?:実施|対応|導入)?予定|未実施|未対応|no|n/a|notapplicable|planned)"
+    + _BEHIND
+)
+"""Heads of columns in which a mark says no."""
+_UNMARKED = frozenset(("", "□", "☐", "-", "ー", "－", "―", "−", "×", "✕", "0", "false", "no"))
+_ANSWER = re.compile(
+    r"(?:回答|対応|状況|適否|可否|(?:対応|実施)(?:状況|有無|の有無)|はい/いいえ|status|answer)"
+    + _BEHIND
+)
+"""Heads of columns whose words may say no."""
+_AGAIN = re.compile(r".{0,10}(?:対応策|countermeasures?)(?:の?内容)?" + _BEHIND)
+"""The head of a further table, below another."""
 _BROKEN = (
     zipfile.BadZipFile,
     InvalidFileException,
@@ -154,6 +167,8 @@ def _opened(data: bytes) -> list[Cell] | None:
             raise _BeyondError(sheet.title)
         if number < MOST_SHEETS:
             here = _of_sheet(sheet.title, sheet.iter_rows(max_col=MOST_COLUMNS))
+            if here is not None and sheet.sheet_state != "visible":
+                here = [replace(cell, why=cell.why or Why.HIDDEN) for cell in here]
             found = found if here is None else [*(found or []), *here]
     return found
 
@@ -186,18 +201,32 @@ def _weigh(file: str, data: bytes) -> None:
 def _of_sheet(title: str, rows: Iterable[Sequence[Any]]) -> list[Cell] | None:
     """The countermeasures of a sheet; ``None`` where none of its columns is headed so."""
     heads: _Heads | None = None
-    found: list[Cell] = []
+    tables: list[list[Cell]] = []
     for number, row in enumerate(rows, 1):
+        again = _heads(row, _AGAIN if heads else None) if number <= MOST_ROWS else None
+        if again is not None:
+            heads = again
+            tables.append([])
+            continue
+        if heads is None and number > MOST_ROWS:
+            return None
         if heads is None:
-            heads = _heads(row)
-            if heads is None and number >= _FIRST_ROWS:
-                return None
             continue
         here = list(_cells(title, number, row, heads))
         if here and number > MOST_ROWS:
             raise _BeyondError(here[0].place)
-        found += here
-    return None if heads is None else found
+        if not here and not tables[-1] and number <= MOST_ROWS:  # heads of two rows
+            heads = replace(heads, no=(*heads.no, *_columns(row, _NO)))
+        tables[-1] += here
+    return [cell for table in tables for cell in _aimed(table)] if tables else None
+
+
+def _aimed(table: Sequence[Cell]) -> Iterator[Cell]:
+    """The cells; where rows name targets, one that names none may belong to any of them."""
+    named = any(cell.target for cell in table)
+    for cell in table:
+        aimless = named and not cell.target and cell.why is None
+        yield replace(cell, why=Why.NO_TARGET) if aimless else cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +238,31 @@ class _Heads:
     """Other columns that are headed like it."""
     item: int | None
     target: int | None
+    no: tuple[int, ...]
+    """Those in which a mark says no."""
+    answer: tuple[int, ...]
+    """Those whose words may."""
 
 
-def _heads(row: Sequence[Any]) -> _Heads | None:
-    """The columns, where the row is the one of heads."""
+def _columns(row: Sequence[Any], head: re.Pattern[str]) -> list[int]:
+    texts = ((column, _text(cell)) for column, cell in enumerate(row))
+    return [column for column, text in texts if text and head.fullmatch(_plain(text))]
+
+
+def _heads(row: Sequence[Any], said: re.Pattern[str] | None = None) -> _Heads | None:
+    """The columns, where the row is the one of heads; *said*: what that of the claims is called."""
     texts = {column: _plain(text) for column, cell in enumerate(row) if (text := _text(cell))}
-    found = {
-        name: [column for column, text in texts.items() if head.fullmatch(text)]
-        for name, head in _HEADS.items()
-    }
-    if not found["said"]:
+    found = {name: _columns(row, head) for name, head in _HEADS.items()}
+    if not (found["said"] if said is None else _columns(row, said)):
         return None
-    said = min(found["said"], key=lambda column: texts[column] not in _SAID)
+    column = min(found["said"], key=lambda column: texts[column] not in _SAID)
     return _Heads(
-        said,
-        tuple(column for column in found["said"] if column != said),
+        column,
+        tuple(other for other in found["said"] if other != column),
         next(iter(found["item"]), None),
         next(iter(found["target"]), None),
+        tuple(_columns(row, _NO)),
+        tuple(_columns(row, _ANSWER)),
     )
 
 
@@ -234,13 +271,21 @@ def _cells(title: str, number: int, row: Sequence[Any], heads: _Heads) -> Iterat
         return _text(row[column]) if column is not None and column < len(row) else ""
 
     item = _first_number(row[: heads.said]) if heads.item is None else _number(at(heads.item))
+    denied = any(_plain(at(column)) not in _UNMARKED for column in heads.no)
+    denied = denied or any(prose.denies(at(column)) for column in heads.answer)
     for column in (heads.said, *heads.further):
         words = at(column)
         if words.strip():
             letter = openpyxl.utils.get_column_letter(column + 1)
             formula = getattr(row[column], "data_type", "") == "f"
-            other = Why.OTHER_COLUMN if column != heads.said else None
-            why = Why.FORMULA if formula else other
+            struck = getattr(getattr(row[column], "font", None), "strike", None)
+            reasons = {
+                Why.FORMULA: formula,
+                Why.OTHER_COLUMN: column != heads.said,
+                Why.STRUCK: struck,
+                Why.BESIDE: denied,
+            }
+            why = next((why for why, so in reasons.items() if so), None)
             yield Cell(f"{title}!{letter}{number}", item, at(heads.target).strip(), words, why)
 
 

@@ -32,6 +32,10 @@ WHYS = {
     "formula": _N("a formula; write the words themselves"),
     "too_long": _N("too long"),
     "other_column": _N("in a further column of that head; give one alone"),
+    "beside": _N("another column of the row says no, later or not applicable"),
+    "no_target": _N("no target is named in the row, as in others"),
+    "struck": _N("struck through"),
+    "hidden": _N("in a hidden sheet"),
 }
 _BULLETS = {Kind.PROBLEM: "✗", Kind.OPEN: "?", Kind.NOTE: "·"}
 _TOLD = ("", "not_settled", "missed", "to_declare")

@@ -115,16 +115,25 @@ def _seen(book: zipfile.ZipFile, name: str) -> tuple[list[str], tuple[Phrase, ..
     names = book.namelist()
     if _WORKBOOK not in names or len(names) != len(set(names)):
         raise broken(name)
-    lost = [part for part in names if not _KEPT.fullmatch(part)]
+    blank = _blank_drawings(book)
+    lost = [part for part in names if not (_KEPT.fullmatch(part) or part in blank)]
     lost += [f"{_WORKBOOK} {tag}" for tag in _foreign(book, _WORKBOOK, _OF_BOOKS)]
     sheets = [part for part in names if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part)]
     for part in sheets:
-        lost += [f"{part} {tag}" for tag in _foreign(book, part, _OF_SHEETS)]
+        foreign = (t for t in _foreign(book, part, _OF_SHEETS) if not (blank and t == "drawing"))
+        lost += [f"{part} {tag}" for tag in foreign]
         _bounded(book, part, name)
     if b"macroEnabled" in book.read("[Content_Types].xml"):
         lost.append("xl/vbaProject.bin")
     left = tuple(phrase for phrase, there in _left(book, sheets, name) if there)
     return list(dict.fromkeys(lost)), left
+
+
+def _blank_drawings(book: zipfile.ZipFile) -> list[str]:
+    """The drawings, where there is nothing on any of them, as LibreOffice writes to a filter."""
+    drawings = [part for part in book.namelist() if part.startswith("xl/drawings/")]
+    marked = any(len(list(_tags(book, part))) > 1 for part in drawings)
+    return [] if marked else drawings
 
 
 def _left(book: zipfile.ZipFile, sheets: Sequence[str], name: str) -> Iterator[tuple[Phrase, bool]]:
