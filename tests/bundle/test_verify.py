@@ -310,6 +310,10 @@ def _later(document: dict[str, Any]) -> None:
     document["targets"][0]["seen"]["certificate"]["at"] = "2099-01-01T00:00:00Z"
 
 
+def _without_tls(document: dict[str, Any]) -> None:
+    del document["targets"][0]["seen"]["tls"]
+
+
 def _later_tls(document: dict[str, Any]) -> None:
     document["targets"][0]["seen"]["tls"]["at"] = "2099-01-01T00:00:00Z"
 
@@ -324,6 +328,7 @@ def _later_tls(document: dict[str, Any]) -> None:
         (_chain_less, "does not follow from targets/0/certificate.jsonl"),
         (_later, "certificate: at do not follow from targets/0/tls.jsonl"),
         (_later_tls, "tls: at do not follow from targets/0/tls.jsonl"),
+        (_without_tls, "tls: was asked for, and is neither seen nor missed"),
         (_earlier, "it was looked at before the scan began"),
     ],
 )

@@ -5,7 +5,7 @@ Of the address nothing in them tells: no server says where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -70,6 +70,24 @@ def placed(look: Look, began: datetime) -> Iterator[Phrase]:
         yield Phrase("it was looked at before the scan began")
     if any(seen.at - began > LONGEST for seen in look.seen.values()):
         yield Phrase("it was looked at more than {n} days after the scan began", n=LONGEST.days)
+
+
+_OVER_TLS = ("tls", "certificate", "http")
+_OTHERWISE = {"turns": _OVER_TLS[:2], **dict.fromkeys(("turn", "dtls", "quic", "ike"), ())}
+"""What else than that a look at a service has."""
+
+
+def left_out(look: Look, asked: Collection[str]) -> Iterator[Phrase]:
+    """What was *asked* for and is neither seen nor missed: a look always says one of both."""
+    place = look.target.target
+    if look.target.scope is not Scope.ENDPOINT or place is None:
+        return
+    told = {*look.seen, *(missed.kind for missed in look.missed)}
+    for subject in _OTHERWISE.get(place.service, _OVER_TLS):
+        if subject in asked and subject not in told:
+            yield Phrase(
+                "{subject}: was asked for, and is neither seen nor missed", subject=subject
+            )
 
 
 def later(leaf: bytes, chain: Chain, at: datetime) -> bool:
