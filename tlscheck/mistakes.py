@@ -82,7 +82,8 @@ def minded(mistake: ErrorDetails) -> Phrase:
 
 def expected(mistake: ErrorDetails) -> Phrase:
     """The names that are known, where pydantic says that another stands there."""
-    names = re.findall("'[^']*'", str(mistake.get("ctx", {}).get("expected", "")))
+    told = str(mistake.get("ctx", {}).get("expected", ""))
+    names = [n if n[0] == "'" else n.lower() for n in re.findall("'[^']*'|True|False", told)]
     if len(names) < 2:
         return Phrase("{names}", names=tuple(names))
     return Phrase("{others} or {last}", others=tuple(names[:-1]), last=names[-1])
