@@ -343,6 +343,12 @@ def test_a_run_that_is_ended_early_asks_for_no_page_of_management(nginx: Start) 
     assert page.management == Management(stopped=Reason.BUDGET)
 
 
+@pytest.mark.parametrize("management", [True, False])
+def test_a_look_again_asks_what_the_first_one_asked(nginx: Start, management: bool) -> None:
+    first = look(nginx(STRICT), management=management, subjects=("http",))
+    assert pipeline.again(first).wants_management is management
+
+
 def test_a_mistake_of_our_own_costs_one_target(
     nginx: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

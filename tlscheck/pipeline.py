@@ -267,6 +267,7 @@ def again(scan: Scan, **manner: Any) -> Order:
     """To look at the same TLS endpoints, at the same addresses, as *scan* did. TargetError."""
     labels: dict[tuple[str, str, int], str] = {}
     places: dict[tuple[str, str, int], tuple[Place, ...]] = {}
+    pages = [entry.seen.get("http") for entry in scan.looks]
     for entry in scan.looks:
         where = entry.target.target
         if where and (set(entry.seen) | {m.kind for m in entry.missed}) & set(ENDPOINT_SUBJECTS):
@@ -280,6 +281,7 @@ def again(scan: Scan, **manner: Any) -> Order:
         profile=scan.profile,
         checklists=scan.checklists,
         subjects=tuple(s for s in ENDPOINT_SUBJECTS if s in scan.subjects),
+        management=any(isinstance(p, HttpObservation) and p.management for p in pages),
         places=places,
         **manner,
     )
