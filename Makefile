@@ -8,7 +8,7 @@
 PYTHON ?= python3
 # Many tests wait for deadlines more than they compute, the slow ones above all.
 JOBS ?= 3
-WAITING_JOBS ?= 6
+WAITING_JOBS ?= 8
 TARGETS ?=
 
 BIN := .venv/bin

@@ -50,7 +50,7 @@ quick = settings(
     max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 long = settings(
-    max_examples=75, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 ECDHE = (
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
