@@ -240,6 +240,12 @@ def test_a_sentence_that_takes_others_back_leaves_all_unread(back: str) -> None:
         "HSTSを設定しています。\n対象：検証環境",
         "TLS1.3のみを利用、他、TLS1.2を利用",
         "いいえ。HSTSを設定しています。",
+        "TLS1.2以上とTLS1.0を使用",
+        "TLS1.2のみ使用。TLS1.0も使用。",
+        "○TLS1.0有効　●TLS1.0無効",
+        "DNSSEC対応 －",
+        "HSTSを設定している。X",
+        "HSTSを設定している。\n0",
     ],
 )
 def test_what_its_surroundings_may_deny_is_not_read(text: str) -> None:

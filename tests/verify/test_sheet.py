@@ -81,6 +81,11 @@ def whys(data: bytes) -> list[Why]:
         ("いいえ", "✓", False),
         ("実施予定", "2027年4月", False),
         ("実施予定", "□", True),
+        ("遵守", "×", False),
+        ("実施可否", "否", False),
+        ("結果", "NG", False),
+        ("実施時期", "2027年4月", False),
+        ("備考", "本番環境", True),
         ("対応状況", "未対応", False),
         ("はい/いいえ", "いいえ", False),
         ("対応状況", "対応済み", True),
@@ -93,6 +98,11 @@ def test_a_no_beside_a_claim_leaves_it_unread(head: str, mark: str, read: bool) 
         assert kinds(data) == [("44", "hsts", "")]
     else:
         assert whys(data) == [Why.BESIDE]
+
+
+@pytest.mark.parametrize("head", ["対応策（予定）", "今後の対応策", "対応策の例", "推奨対応策"])
+def test_a_head_that_promises_nothing_heads_no_claims(head: str) -> None:
+    assert whys(workbook((44, "HSTSを設定"), heads=("項番", head))) == [Why.BESIDE]
 
 
 def test_the_no_of_a_head_of_two_rows_counts() -> None:

@@ -63,7 +63,26 @@ def read(text: str) -> tuple[tuple[Read, ...], tuple[Left, ...]]:
             denied = next((each.why for each in rest if each.why in _DENIALS), None)
         claims += found
         left += rest
+    if _contradict(claims):
+        left += (Left(words, Why.CONDITIONAL) for words in dict.fromkeys(c.words for c in claims))
+        claims = []
     return tuple(dict.fromkeys(claims)), tuple(left)
+
+
+def _contradict(claims: Sequence[Read]) -> bool:
+    """Whether what is said of versions in one cell cannot all be meant."""
+    said = {kind: [set(c.value) for c in claims if c.kind == kind] for kind in _OF_VERSIONS}
+    among, offered, refused = (said[kind] for kind in _OF_VERSIONS)
+    return (
+        any(one != other for one in among for other in among)
+        or any(some - every for some in offered for every in among)
+        or any(some & none for some in (*among, *offered) for none in refused)
+    )
+
+
+_OF_VERSIONS = ("versions_among", "versions_with", "versions_without")
+_SHORT = 2
+"""So few characters that nobody understands may be a no."""
 
 
 def denies(text: str) -> bool:
@@ -87,7 +106,8 @@ def _denies_all(sentence: str) -> bool:
         return aimless or bool(grammar.back.search(sentence))
     if _Sort.ELSEWHERE in sorts:
         return aimless and not _HEADING.search(sentence)
-    return _Sort.OTHER in sorts and bool(grammar.numbered.search(sentence))
+    unclear = _Sort.OTHER in sorts
+    return unclear and (len(sentence) <= _SHORT or bool(grammar.numbered.search(sentence)))
 
 
 _HEADING = re.compile(r"^[■□◆◇●○【<\[]|[:】>\]]$")

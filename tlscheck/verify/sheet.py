@@ -66,6 +66,15 @@ _ANSWER = re.compile(
     + _BEHIND
 )
 """Heads of columns whose words may say no."""
+_SHORT_NO = re.compile(
+    r"[×✕✖✗✘]|いいえ|否|無|ng|no|不可|不適合|(?:対応)?不要|対象外|非該当|該当なし|未.{0,6}|(?:実施|対応)?予定"
+    r"|計画中|検討中|準備中|来年度|来期|[0-9]{4}年.{0,8}|n/a|false|planned|ただし.*"
+)
+"""What says no, or later, wherever it stands in a row."""
+_JUDGED = re.compile("判定結果.*|確認した.*|改善策.*|result|evidence")
+"""Heads of the evaluator's columns, and not the vendor's."""
+_UNSURE = re.compile("予定|今後|将来|未|例|推奨|要求|計画|医療機関|plan|example|recommend|required")
+"""In a head of claims: they are none."""
 _AGAIN = re.compile(r".{0,10}(?:対応策|countermeasures?)(?:の?内容)?" + _BEHIND)
 """The head of a further table, below another."""
 _BROKEN = (
@@ -242,6 +251,10 @@ class _Heads:
     """Those in which a mark says no."""
     answer: tuple[int, ...]
     """Those whose words may."""
+    judged: tuple[int, ...]
+    """The evaluator's."""
+    unsure: bool
+    """Whether the head says that the words below are no claims."""
 
 
 def _columns(row: Sequence[Any], head: re.Pattern[str]) -> list[int]:
@@ -263,6 +276,8 @@ def _heads(row: Sequence[Any], said: re.Pattern[str] | None = None) -> _Heads | 
         next(iter(found["target"]), None),
         tuple(_columns(row, _NO)),
         tuple(_columns(row, _ANSWER)),
+        tuple(_columns(row, _JUDGED)),
+        bool(_UNSURE.search(texts[column])),
     )
 
 
@@ -270,9 +285,13 @@ def _cells(title: str, number: int, row: Sequence[Any], heads: _Heads) -> Iterat
     def at(column: int | None) -> str:
         return _text(row[column]) if column is not None and column < len(row) else ""
 
+    if not any(at(column).strip() for column in (heads.said, *heads.further)):
+        return
     item = _first_number(row[: heads.said]) if heads.item is None else _number(at(heads.item))
     denied = any(_plain(at(column)) not in _UNMARKED for column in heads.no)
     denied = denied or any(prose.denies(at(column)) for column in heads.answer)
+    others = set(range(len(row))) - {heads.said, heads.item, heads.target, *heads.no, *heads.judged}
+    denied = denied or any(_SHORT_NO.fullmatch(_plain(at(column))) for column in others)
     for column in (heads.said, *heads.further):
         words = at(column)
         if words.strip():
@@ -283,7 +302,7 @@ def _cells(title: str, number: int, row: Sequence[Any], heads: _Heads) -> Iterat
                 Why.FORMULA: formula,
                 Why.OTHER_COLUMN: column != heads.said,
                 Why.STRUCK: struck,
-                Why.BESIDE: denied,
+                Why.BESIDE: denied or heads.unsure,
             }
             why = next((why for why, so in reasons.items() if so), None)
             yield Cell(f"{title}!{letter}{number}", item, at(heads.target).strip(), words, why)
