@@ -27,6 +27,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=seconds, reverse=True)
 
 
+TOGETHER = (
+    "tests/probes/test_vpn_daemons.py",
+    "tests/test_demo.py",
+    "tests/test_domains.py",
+    "tests/test_exposure.py",
+    "tests/test_ipsec.py",
+    "tests/watch/test_nights.py",
+)
+"""What begins with minutes of work that all tests of the file share."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadgroup`` each of those files is one worker's.
+
+    The marks of pytest-xdist 3.8 for this are without effect under pytest 9.2.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return Scheduling(config, log)
+
+
 @pytest.fixture(scope="session")
 def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     """An authority with an RSA-2048 and a P-256 certificate for localhost and loopback."""

@@ -40,7 +40,7 @@ main()
 """
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

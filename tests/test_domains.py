@@ -15,7 +15,7 @@ from tests.inside import Inside
 from tests.inside import inside as within
 from tests.servers import program
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("world")]
+pytestmark = pytest.mark.slow
 
 
 class World(Inside):

@@ -14,7 +14,7 @@ from tests.inside import Inside
 from tests.inside import inside as within
 from tests.servers import program
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hosts")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tlscheck.observations.ike import TIERS
 from tlscheck.probes.ike import MOST_PACKETS
 
 ROOT = Path(__file__).parents[1]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ipsec")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass

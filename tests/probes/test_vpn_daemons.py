@@ -20,7 +20,7 @@ from tlscheck.model import Problem, State
 from tlscheck.observations.vpn import Port, Proof, VpnObservation
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("vpn-world")]
+pytestmark = pytest.mark.slow
 SETTINGS = profile.load("baseline").settings
 
 

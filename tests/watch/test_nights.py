@@ -13,7 +13,7 @@ import pytest
 from tests.inside import ROOT
 from tests.servers import program
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(500), pytest.mark.xdist_group("nights")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
 
 @pytest.fixture(scope="module")
