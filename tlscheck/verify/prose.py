@@ -404,9 +404,11 @@ def _ports(groups: Mapping[str, str], then: str) -> tuple[int, ...] | None:
     return numbers if numbers and numbers[0] > 0 and numbers[-1] < 65536 else None
 
 
-def _hsts(groups: Mapping[str, str], then: str) -> Hsts:
+def _hsts(groups: Mapping[str, str], then: str) -> Hsts | None:
+    """``None`` where it is switched off (RFC 6797, 6.1.1)."""
     del then
-    return Hsts(max(1, int(groups.get("max_age", "1"))), "subdomains" in groups)
+    seconds = int(groups.get("max_age", "1"))
+    return Hsts(seconds, "subdomains" in groups) if seconds else None
 
 
 def _day(groups: Mapping[str, str], then: str) -> date | None:
