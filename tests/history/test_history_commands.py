@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,32 +10,11 @@ from typing import Any
 import pytest
 
 from tests import servers
+from tests.history.conftest import Run
 from tests.history.make_history import night, old, silent
 from tests.identities import Identity
-from tlscheck.cli import main
 
 Said = Callable[..., str]
-Done = tuple[int, str, str]
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """``run("diff", …)``: exit code, standard output and standard error."""
-
-    def ran(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tlscheck", *map(str, arguments)])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        finally:
-            gc.enable()
-        sys.stdout.flush()
-        return code, *capfd.readouterr()
-
-    return ran
 
 
 @pytest.fixture

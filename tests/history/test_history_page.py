@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import json
 import os
 import re
@@ -12,39 +11,25 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.history.conftest import Run
 from tests.history.make_history import at, night, old
-from tlscheck.cli import folder, main
+from tlscheck.cli import folder
 from tlscheck.errors import OutputError
 from tlscheck.history import opened, scans
 
-Run = Callable[..., tuple[int, str, str]]
 MINE = re.compile(r"[a-z]+\.html")
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """``run("-o", …)``: exit code, standard output and standard error."""
-
-    def ran(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tlscheck", "history", "page", *map(str, arguments)])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        finally:
-            gc.enable()
-        sys.stdout.flush()
-        return code, *capfd.readouterr()
-
-    return ran
+def run(run: Run) -> Run:
+    """``run("-o", …)`` of ``tlscheck history page``."""
+    return partial(run, "history", "page")
 
 
 @pytest.fixture
