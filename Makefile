@@ -54,7 +54,8 @@ test: $(STAMP) servers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -q -rs -m "not slow and not online"
-	$(BIN)/pytest -n $(WAITING_JOBS) --dist loadgroup -q -rs -m "slow and not online"
+	$(BIN)/pytest -n $(WAITING_JOBS) --dist loadgroup -q -rs -m "slow and not online" \
+		$$(grep -rl --include='test_*.py' 'mark\.slow' tests)
 
 bench: $(STAMP) servers
 	$(BIN)/python bench/bench.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -253,6 +254,18 @@ class TestHostileChains:
         (found,) = asyncio.run(paths.check(asked, "localhost", NOW, deadline=0.01))
         unknown = Trust(State.UNKNOWN, "child: no answer within 0.01 s")
         assert found.path == found.strict == found.trust["mozilla"] == unknown
+
+    @pytest.mark.slow
+    def test_a_child_that_a_busy_machine_starves_is_waited_for(
+        self, identity: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        late = tmp_path / "python"
+        late.write_text(f'#!/bin/sh\nsleep 15\nexec {sys.executable} "$@"\n')
+        late.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(late))
+        asked = [paths.Asked(make.ders(identity.rsa))]
+        (found,) = asyncio.run(paths.check(asked, "localhost", NOW))
+        assert found.path.state is State.REFUSED
 
     def test_a_child_that_fails_knows_nothing(self, identity: Identity) -> None:
         asked = [paths.Asked(make.ders(identity.rsa))]

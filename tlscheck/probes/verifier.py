@@ -32,6 +32,7 @@ from tlscheck.probes.paths import stores
 from tlscheck.text import _N
 
 CPU_SECONDS = 10
+"""Of processor time, whatever else the machine does."""
 MOST_MEMORY = 1024**3
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
