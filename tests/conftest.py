@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests import faults, identities, servers
 from tests.faults import Faults, Proxy
@@ -15,6 +16,10 @@ from tests.identities import Identity
 from tests.servers import Server
 
 Start = Callable[..., Server]
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,7 +23,20 @@ READ: list[tuple[str, list[tuple[str, Any]]]] = [
         "患者とサーバー間の通信はすべてTLS1.2以上で暗号化しています。",
         [("versions_among", (V12, V13))],
     ),
+    ("TLS1.2以上の通信のみ許可しています", [("versions_among", (V12, V13))]),
     ("TLS1.3のみ", [("versions_among", (V13,))]),
+    ("プロトコル：TLS1.2、TLS1.3", [("versions_with", (V12, V13))]),
+    (
+        "TLS1.0: ×\nTLS1.2: 〇",
+        [("versions_without", (V10,)), ("versions_with", (V12,))],
+    ),
+    ("HSTS: 有効（max-age=31536000）", [("hsts", Hsts(31536000))]),
+    ("「SSL/TLS暗号設定ガイドライン 高セキュリティ型」に準じた設定", [("profile", "vendor-138")]),
+    ("80、443番のみ開放", [("ports", (80, 443))]),
+    ("ファイアウォールにより443/TCPのみ許可している", [("ports", (443,))]),
+    ("SSL-VPN：なし", [("no_ssl_vpn", True)]),
+    ("SSL-VPNの利用：なし", [("no_ssl_vpn", True)]),
+    ("IKEv1は使用せず、IKEv2のみ使用", [("no_ikev1", True)]),
     ("TLS 1.2、TLS 1.3のみを許可しています。", [("versions_among", (V12, V13))]),
     ("TLS1.2またはTLS1.3のみ", [("versions_among", (V12, V13))]),
     ("TLS1.3に対応しています", [("versions_with", (V13,))]),
@@ -192,8 +205,21 @@ def test_a_sentence_that_is_partly_understood_is_left_as_a_whole() -> None:
         ("TLS1.0は無効、IDSを導入", 0),
     ):
         claims, left = prose.read(f"{sentence}。SSL-VPNは不使用")
-        assert claims == prose.read("SSL-VPNは不使用")[0][:rest]
+        assert [(c.kind, c.beside) for c in claims] == [("no_ssl_vpn", (sentence,))][:rest]
         assert left[0] == prose.Left(sentence, Why.NOT_UNDERSTOOD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "無効化の対応状況\n・TLS1.0：○\n・TLS1.3：×",
+        "攻撃を受けうるもの。プロトコル：TLS1.0、TLS1.1",
+    ],
+)
+def test_what_a_mark_is_about_may_stand_in_words_nobody_understands(text: str) -> None:
+    claims, left = prose.read(text)
+    assert claims == ()
+    assert len(left) >= 2
 
 
 @pytest.mark.parametrize(

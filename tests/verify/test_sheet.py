@@ -12,6 +12,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,6 +153,44 @@ def test_a_column_of_targets(head: str) -> None:
     ]
 
 
+def test_a_cell_of_several_targets_speaks_of_each() -> None:
+    row = (44, "a.jp\nb.jp:8443、192.0.2.1", "TLS1.3のみ")
+    assert [t for *_, t in kinds(workbook(row, heads=("項番", "対象", "対応策")))] == [
+        "a.jp",
+        "b.jp:8443",
+        "192.0.2.1",
+    ]
+
+
+def test_a_target_that_is_none_costs_its_row_alone() -> None:
+    rows = ((44, "a.jp/login", "HSTSを設定"), (45, "b.jp", "TLS1.3のみ"))
+    found = read("f", workbook(*rows, heads=("項番", "対象", "対応策")))
+    assert [c.target for c in found.claims] == ["b.jp"]
+    assert [u.why for u in found.unread] == [Why.UNCLEAR_TARGET]
+
+
+def test_what_a_row_says_it_is_about_stands_beside_its_claims() -> None:
+    rows = ((44, "診療システム本体", "HSTSを設定"), (45, "拠点間VPN装置", "TLS1.3のみ"))
+    found = read("f", workbook(*rows, heads=("項番", "対象機器", "対応策")))
+    assert [(c.item, c.beside) for c in found.claims] == [("44", ("診療システム本体",))]
+    assert [(u.item, u.why) for u in found.unread] == [("45", Why.ELSEWHERE)]
+
+
+def test_a_cell_with_a_run_that_is_struck_through_is_not_read() -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["項番", "対応策"])
+        struck, bold = (book.add_format({style: True}) for style in ("font_strikeout", "bold"))
+        page.write_row(1, 0, [44])
+        page.write_rich_string(1, 1, struck, "HSTSを設定", "。TLS1.3のみ")
+        page.write_row(2, 0, [45])
+        page.write_rich_string(2, 1, bold, "TLS1.3", "のみ")
+    found = read("f", out.getvalue())
+    assert [(c.item, c.kind) for c in found.claims] == [("45", "versions_among")]
+    assert [u.why for u in found.unread] == [Why.STRUCK]
+
+
 def test_a_second_column_of_countermeasures_is_listed() -> None:
     heads = ("項番", "対応策（記入例）", "対応策")
     found = read("f", workbook((44, "TLS1.2以上", "TLS1.3のみ"), (45, "", ""), heads=heads))
@@ -248,9 +287,9 @@ def test_too_long_a_cell_costs_a_line() -> None:
 
 def test_much_prose_has_an_end() -> None:
     rows = [(n, "", "TLS1.3のみ。" * 2000) for n in range(40)]
-    began = time.monotonic()
+    began = time.process_time()
     found = read("f", workbook(*rows))
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert found.claims
     assert found.unread[-1].why is Why.TOO_LONG
 
@@ -340,7 +379,6 @@ BROKEN = {
     "a bomb": packed(**{"xl/workbook.xml": b"\x00" * 50_000_000}),
     "many parts": packed(**{f"x{n}": b"" for n in range(2100)}),
     "no such head": workbook((44, "", "TLS1.3のみ"), heads=("a", "b", "c")),
-    "a target that is none": workbook((1, "HSTSを設定", "a b"), heads=("項番", "対応策", "対象")),
 }
 
 
@@ -363,9 +401,9 @@ def test_a_sheet_that_claims_to_be_wide_and_deep() -> None:
     head = "対応策".encode()
     cell = b'<c r="A1" t="inlineStr"><is><t>' + head + b"</t></is></c>"
     far = b'</row><row r="1048576"><c r="XFD1048576"><v>1</v></c>'
-    began = time.monotonic()
+    began = time.process_time()
     assert read("f", page(cell + far)).claims == ()
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @given(

@@ -56,6 +56,8 @@ class Claim:
     """The words that it was read from; empty where the claims file states it."""
     place: str = ""
     """Where it stands in the file."""
+    beside: tuple[str, ...] = ()
+    """Words of the same cell that were not read, and may narrow it or deny it."""
 
 
 class Why(StrEnum):
@@ -74,6 +76,8 @@ class Why(StrEnum):
     """Another column of their row says no, later or not applicable."""
     NO_TARGET = "no_target"
     """Other rows name a target, theirs does not."""
+    UNCLEAR_TARGET = "unclear_target"
+    """What stands in the column of targets names none."""
     STRUCK = "struck"
     """They are struck through."""
     HIDDEN = "hidden"

@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -35,6 +35,10 @@ class Read:
     value: Any
     words: str
     """The sentence that it stands in."""
+    whole_cell: bool = False
+    """Whether it counts only where nothing of its cell is left unread."""
+    beside: tuple[str, ...] = ()
+    """What of its cell was not read, and may narrow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,17 @@ class Left:
 
 def read(text: str) -> tuple[tuple[Read, ...], tuple[Left, ...]]:
     """The claims in *text*, and what of it was not read."""
+    claims, left = _gathered(text)
+    at_odds = _contradict(claims)
+    unsure = [c for c in claims if at_odds or (left and c.whole_cell)]
+    left += (Left(words, Why.CONDITIONAL) for words in dict.fromkeys(c.words for c in unsure))
+    beside = tuple(each.words for each in left)
+    sure = (replace(c, beside=beside) for c in claims if c not in unsure)
+    return tuple(dict.fromkeys(sure)), tuple(left)
+
+
+def _gathered(text: str) -> tuple[list[Read], list[Left]]:
+    """The claims of the sentences that are not denied by others, and the other sentences."""
     claims: list[Read] = []
     left: list[Left] = []
     above, denied = "", None
@@ -63,10 +78,7 @@ def read(text: str) -> tuple[tuple[Read, ...], tuple[Left, ...]]:
             denied = next((each.why for each in rest if each.why in _DENIALS), None)
         claims += found
         left += rest
-    if _contradict(claims):
-        left += (Left(words, Why.CONDITIONAL) for words in dict.fromkeys(c.words for c in claims))
-        claims = []
-    return tuple(dict.fromkeys(claims)), tuple(left)
+    return claims, left
 
 
 def _contradict(claims: Sequence[Read]) -> bool:
@@ -87,11 +99,16 @@ _SHORT = 2
 
 def denies(text: str) -> bool:
     """Whether anything in *text* denies, narrows or puts off."""
-    return any(map(_is_tainted, sentences(text)))
+    return any(_has(_Sort.TAINT, sentence) for sentence in sentences(text))
 
 
-def _is_tainted(sentence: str) -> bool:
-    return len(sentence) > MOST or any(p.sort is _Sort.TAINT for p in _pieces(sentence))
+def strays(text: str) -> bool:
+    """Whether anything in *text* is about something else than the servers."""
+    return any(_has(_Sort.ELSEWHERE, sentence) for sentence in sentences(text))
+
+
+def _has(sort: _Sort, sentence: str) -> bool:
+    return len(sentence) > MOST or any(piece.sort is sort for piece in _pieces(sentence))
 
 
 def _denies_all(sentence: str) -> bool:
@@ -176,6 +193,7 @@ class _Piece:
     sort: _Sort
     text: str
     claims: tuple[tuple[str, Any], ...] = ()
+    whole_cell: bool = False
 
 
 def _sentence(sentence: str) -> tuple[list[Read], list[Left]]:
@@ -188,7 +206,8 @@ def _sentence(sentence: str) -> tuple[list[Read], list[Left]]:
             return [], [Left(_line(sentence), why)]
     if _Sort.CLAIM not in sorts or not _answered(pieces):
         return [], [Left(_line(sentence), Why.NOT_UNDERSTOOD)]
-    return [Read(kind, value, _line(sentence)) for p in pieces for kind, value in p.claims], []
+    words = _line(sentence)
+    return [Read(k, value, words, p.whole_cell) for p in pieces for k, value in p.claims], []
 
 
 _SPOILT = {
@@ -248,6 +267,8 @@ class _Pattern:
     """Of versions, which others are meant too."""
     value: str = ""
     """The claim's value, where no group gives it."""
+    whole_cell: bool = False
+    """Whether it counts only where nothing of its cell is left unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +320,7 @@ class _Grammar:
         claims = [(kind, self._value(kind, *best)) for kind in best[1].claims]
         if any(value is None for _, value in claims):
             return _Piece(_Sort.OTHER, best[0][0])
-        return _Piece(_Sort.CLAIM, best[0][0], tuple(claims))
+        return _Piece(_Sort.CLAIM, best[0][0], tuple(claims), best[1].whole_cell)
 
     def word(self, sentence: str, at: int) -> _Piece | None:
         """The longest word that is known there; of two alike the one that decides more."""

@@ -19,6 +19,7 @@ from xml.etree.ElementTree import ParseError
 
 import defusedxml
 import openpyxl
+from openpyxl.cell.rich_text import CellRichText
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml import DEFUSEDXML
 
@@ -73,6 +74,12 @@ _SHORT_NO = re.compile(
 """What says no, or later, wherever it stands in a row."""
 _JUDGED = re.compile("判定結果.*|確認した.*|改善策.*|result|evidence")
 """Heads of the evaluator's columns, and not the vendor's."""
+_ABOUT = re.compile(
+    r"(?:対象)?(?:システム|機器|装置|機能|環境|拠点|区間|経路)(?:名称?)?"
+    + _BEHIND
+    + "|systems?|devices?"
+)
+"""Heads of columns that say what a row speaks of, other than by hosts."""
 _UNSURE = re.compile("予定|今後|将来|未|例|推奨|要求|計画|医療機関|plan|example|recommend|required")
 """In a head of claims: they are none."""
 _AGAIN = re.compile(r".{0,10}(?:対応策|countermeasures?)(?:の?内容)?" + _BEHIND)
@@ -104,10 +111,13 @@ class Cell:
 
     place: str
     item: str
-    target: str
+    targets: tuple[str, ...]
+    """Of which it speaks; none: of all."""
     words: str
     why: Why | None = None
     """Why it is not to be read."""
+    about: tuple[str, ...] = ()
+    """What else the row says that it speaks of."""
 
 
 class _BeyondError(Exception):
@@ -127,8 +137,17 @@ def read(file: str, data: bytes) -> Claims:
         room -= len(cell.words)
         found, left = prose.read(cell.words)
         claims += (
-            Claim(each.kind, each.value, cell.item, cell.target, each.words, cell.place)
+            Claim(
+                each.kind,
+                each.value,
+                cell.item,
+                target,
+                each.words,
+                cell.place,
+                (*cell.about, *each.beside),
+            )
             for each in found
+            for target in cell.targets or ("",)
         )
         unread += (Unread(each.words, each.why, cell.item, cell.place) for each in left)
     return Claims(file, tuple(claims), tuple(unread))
@@ -163,11 +182,13 @@ def cells(file: str, data: bytes) -> tuple[Cell, ...]:
             file=file,
             head="対応策",
         )
-    return tuple(_known(file, cell) for cell in found)
+    return tuple(found)
 
 
 def _opened(data: bytes) -> list[Cell] | None:
-    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
+    book = openpyxl.load_workbook(
+        io.BytesIO(data), read_only=True, keep_links=False, rich_text=True
+    )
     found: list[Cell] | None = None
     for number, sheet in enumerate(book.worksheets):
         first = MOST_COLUMNS + 1 if number < MOST_SHEETS else 1
@@ -232,9 +253,9 @@ def _of_sheet(title: str, rows: Iterable[Sequence[Any]]) -> list[Cell] | None:
 
 def _aimed(table: Sequence[Cell]) -> Iterator[Cell]:
     """The cells; where rows name targets, one that names none may belong to any of them."""
-    named = any(cell.target for cell in table)
+    named = any(cell.targets for cell in table)
     for cell in table:
-        aimless = named and not cell.target and cell.why is None
+        aimless = named and not cell.targets and cell.why is None
         yield replace(cell, why=Why.NO_TARGET) if aimless else cell
 
 
@@ -253,6 +274,8 @@ class _Heads:
     """Those whose words may."""
     judged: tuple[int, ...]
     """The evaluator's."""
+    about: tuple[int, ...]
+    """Those that say, in words, what a row speaks of."""
     unsure: bool
     """Whether the head says that the words below are no claims."""
 
@@ -277,6 +300,7 @@ def _heads(row: Sequence[Any], said: re.Pattern[str] | None = None) -> _Heads | 
         tuple(_columns(row, _NO)),
         tuple(_columns(row, _ANSWER)),
         tuple(_columns(row, _JUDGED)),
+        tuple(_columns(row, _ABOUT)),
         bool(_UNSURE.search(texts[column])),
     )
 
@@ -292,20 +316,42 @@ def _cells(title: str, number: int, row: Sequence[Any], heads: _Heads) -> Iterat
     denied = denied or any(prose.denies(at(column)) for column in heads.answer)
     others = set(range(len(row))) - {heads.said, heads.item, heads.target, *heads.no, *heads.judged}
     denied = denied or any(_SHORT_NO.fullmatch(_plain(at(column))) for column in others)
+    aims, clear = _targets(at(heads.target))
+    about = tuple(filter(None, (" ".join(at(column).split()) for column in heads.about)))
     for column in (heads.said, *heads.further):
         words = at(column)
         if words.strip():
             letter = openpyxl.utils.get_column_letter(column + 1)
             formula = getattr(row[column], "data_type", "") == "f"
-            struck = getattr(getattr(row[column], "font", None), "strike", None)
             reasons = {
                 Why.FORMULA: formula,
                 Why.OTHER_COLUMN: column != heads.said,
-                Why.STRUCK: struck,
+                Why.STRUCK: _struck(row[column]),
                 Why.BESIDE: denied or heads.unsure,
+                Why.UNCLEAR_TARGET: not clear,
+                Why.ELSEWHERE: any(map(prose.strays, about)),
             }
             why = next((why for why, so in reasons.items() if so), None)
-            yield Cell(f"{title}!{letter}{number}", item, at(heads.target).strip(), words, why)
+            yield Cell(f"{title}!{letter}{number}", item, aims, words, why, about)
+
+
+def _struck(cell: Any) -> bool:
+    """Whether the cell, or a run of it, is struck through."""
+    fonts = [getattr(cell, "font", None)]
+    if isinstance(cell.value, CellRichText):
+        fonts += (getattr(run, "font", None) for run in cell.value)
+    return any(getattr(font, "strike", None) for font in fonts)
+
+
+def _targets(text: str) -> tuple[tuple[str, ...], bool]:
+    """The targets that a cell names, and whether it names nothing else."""
+    found = tuple(filter(None, re.split(r"[\s,、，;；]+", text)))
+    try:
+        for each in found:
+            targets.parse(each)
+    except TargetError:
+        return found, False
+    return found, True
 
 
 def _text(cell: Any) -> str:
@@ -334,15 +380,3 @@ def _first_number(row: Sequence[Any]) -> str:
     """The item's id where its column has no head, as in the official sheet."""
     found = (_number(_text(cell)) for cell in row[:4])
     return next((number for number in found if number[:1].isdigit()), "")
-
-
-def _known(file: str, cell: Cell) -> Cell:
-    """*cell*, if its target is one. ClaimsError."""
-    if cell.target:
-        try:
-            targets.parse(cell.target)
-        except TargetError as error:
-            raise ClaimsError(
-                "{file}, {place}: {error}", file=file, place=visible(cell.place), error=error
-            ) from None
-    return cell

@@ -34,6 +34,7 @@ WHYS = {
     "other_column": _N("in a further column of that head; give one alone"),
     "beside": _N("another column of the row says no, later or not applicable"),
     "no_target": _N("no target is named in the row, as in others"),
+    "unclear_target": _N("what stands in the column of targets is no host, URL or list of them"),
     "struck": _N("struck through"),
     "hidden": _N("in a hidden sheet"),
 }
@@ -86,6 +87,8 @@ def _outcome(
     yield "", "  ".join(filter(None, head))
     whence = (visible(claim.place), f"“{visible(claim.words)}”" if claim.words else "")
     yield "  ", "  ".join(filter(None, whence))
+    for words in claim.beside:
+        yield "  ! ", _("Beside it, not read: “{words}”", words=visible(words))
     for spot in outcome.spots:
         yield "  ", f"{_where(spot, looks)}: {word(STANDINGS, spot.standing, lang)}"
         yield from (("    " + _BULLETS[e.kind] + " ", _evidence(e, lang)) for e in spot.evidence)
@@ -170,6 +173,7 @@ def _entry(outcome: Outcome) -> dict[str, Any]:
             "target": claim.target or None,
             "words": claim.words,
             "place": claim.place,
+            "beside": list(claim.beside),
         },
         "standing": outcome.standing,
         "targets": [
