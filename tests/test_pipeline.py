@@ -292,9 +292,9 @@ def test_a_server_that_hangs_costs_its_deadline_and_harms_nobody(
     good, hanging = nginx(STRICT), proxy(nginx(STRICT), hang=True)
     began = time.monotonic()
     report = judged(
-        hanging, good, ca_file=identity.ca.read_bytes(), connect_seconds=1.0, target_seconds=5.0
+        hanging, good, ca_file=identity.ca.read_bytes(), connect_seconds=1.0, target_seconds=15.0
     )
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     bad, fine = report.scan.looks
     assert set(reasons(bad).values()) == {Reason.TIMEOUT}
     assert set(verdicts(report, bad.target.id).values()) == {OPEN}
@@ -353,14 +353,14 @@ def test_a_mistake_of_our_own_costs_one_target(
     nginx: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = nginx(STRICT)
-    real = pipeline._look
+    real = pipeline.endpoint._look
 
     async def breaking(net: Net, place: Any, *rest: Any) -> Any:
         if place.port != good.port:
             raise ZeroDivisionError
         return await real(net, place, *rest)
 
-    monkeypatch.setattr(pipeline, "_look", breaking)
+    monkeypatch.setattr(pipeline.endpoint, "_look", breaking)
     report = judged(f"localhost:{free_port()}", good)
     bad, fine = report.scan.looks
     assert set(reasons(bad).values()) == {Reason.BUG}
