@@ -408,6 +408,24 @@ def test_one_target_alone_was_compared_with_none(nginx: Start) -> None:
     assert verdicts(report)["certificate.key-reuse"] is not PASS
 
 
+def test_what_was_not_seen_of_another_target_is_no_pass(nginx: Start) -> None:
+    good = nginx(STRICT)
+    elsewhere = f"other.clinic.example:{free_port()}"
+    report = judged(
+        good,
+        elsewhere,
+        resolve={(elsewhere.partition(":")[0], int(elsewhere.rpartition(":")[2])): "127.0.0.1"},
+        **SUBJECTS,
+    )
+    (found,) = (
+        f
+        for f in report.findings
+        if f.rule == "certificate.key-reuse" and f.target.startswith("https://localhost")
+    )
+    assert found.verdict is OPEN
+    assert [e.values for e in found.evidence] == [{"targets": ("other.clinic.example",)}]
+
+
 # -- Limits in between --------------------------------------------------------------------------
 
 ALLOWED = {PASS: {PASS, OPEN}, FAIL: {FAIL, OPEN}, OPEN: {OPEN}, NONE: {NONE, OPEN}}

@@ -145,6 +145,7 @@ def test_a_history_with_nothing_in_it(store: Store) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_year_of_ten_targets(store: Store) -> None:
     """In less than a minute of CPU, and in a few megabytes."""
     looks = [make.good_look(f"h{n}.example.jp", f"192.0.2.{n + 1}") for n in range(10)]

@@ -217,6 +217,35 @@ def test_interception_is_the_networks_and_hides_the_certificates() -> None:
     assert ("network", "certificate", "unseen") in told(found)
 
 
+# ---- what depends on other targets ------------------------------------------------------------
+
+
+def keys(shared: tuple[str, ...] | None, unseen: tuple[str, ...] = ()) -> Scan:
+    seen = replace(make.certificate_for("clinic.example.jp"), key_shared_with=shared, key_unseen_at=unseen)
+    return one(make.good_look(certificate=seen))
+
+
+ELSEWHERE = ("b.example",)
+COMPARED = {"pass": keys(()), "fail": keys(ELSEWHERE)}
+NOT_COMPARED = {"alone": keys(None), "unseen elsewhere": keys((), ELSEWHERE)}
+
+
+@pytest.mark.parametrize("was", COMPARED.values(), ids=COMPARED)
+@pytest.mark.parametrize("night", NOT_COMPARED.values(), ids=NOT_COMPARED)
+def test_that_no_other_key_was_seen_is_told_of_the_others(was: Scan, night: Scan) -> None:
+    assert between(was, night) == ()
+    (rule,) = (f for f in judge.judge(was).findings if f.rule == "certificate.key-reuse")
+    known = Known(rule.verdict, frozenset(e.code for e in rule.evidence))
+    remembered = {("certificate.key-reuse", HOST): known}
+    assert between(night, was, remembered=remembered) == ()
+
+
+@pytest.mark.parametrize("night", NOT_COMPARED.values(), ids=NOT_COMPARED)
+def test_a_key_that_is_elsewhere_now_is_told(night: Scan) -> None:
+    found = between(night, COMPARED["fail"])
+    assert ("endpoint", "certificate.key-reuse", "shared") in told(found)
+
+
 # ---- the measure -----------------------------------------------------------------------------
 
 

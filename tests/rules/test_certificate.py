@@ -224,6 +224,8 @@ ROWS: list[tuple[Rule[Any], CertificateObservation, Verdict]] = [
     (rules.key_reuse, observation(), PASS),
     (rules.key_reuse, observation(key_shared_with=("other.example:443",)), FAIL),
     (rules.key_reuse, observation(key_shared_with=None), NONE),
+    (rules.key_reuse, observation(key_unseen_at=("other.example",)), OPEN),
+    (rules.key_reuse, observation(key_shared_with=None, key_unseen_at=("o.example",)), OPEN),
     (rules.key_reuse, observation(unseen=("RSA",)), OPEN),
 ]
 

@@ -27,6 +27,9 @@ NETWORK = frozenset(
 )
 """Reasons that say nothing of the endpoint."""
 OURS = frozenset({Reason.CHILD, Reason.CRYPTOGRAPHY, Reason.BUG})
+_OF_OTHERS = frozenset({"missed", "alone", "unseen-elsewhere"})
+"""Codes of evidence that the subject as a whole, or other targets, were not seen: that is told once
+and not by rule."""
 VERDICT = _N("{verdict}, before: {verdict_before}")
 GONE = _N("a problem is gone; {verdict}, before: {verdict_before}")
 ANSWER = _N("{answer}, before: {answer_before}")
@@ -57,7 +60,9 @@ def origin_of(cause: str) -> Origin:
 
 def known(finding: Finding) -> Known:
     """What *finding* says, without its sentences."""
-    return Known(finding.verdict, frozenset(e.code for e in _problems(finding)))
+    codes = frozenset(e.code for e in _problems(finding))
+    settled = codes or not _missed(finding)
+    return Known(finding.verdict if settled else Verdict.UNKNOWN, codes)
 
 
 def by_profile(findings: Iterable[Finding], own: str) -> ByProfile:
@@ -106,15 +111,15 @@ def _finding(was: Known, then: Finding, now: Finding, fixed: Origin | None) -> I
             origin, now.target, now.rule, code, template, values, severity, direction, evidence
         )
 
-    codes = known(now).codes
+    codes, settled = known(now).codes, known(now).verdict is not Verdict.UNKNOWN
     for code in sorted(codes - was.codes):
         found = [e for e in _problems(now) if e.code == code]
         yield made(code, VERDICT, Direction.WORSE, *found)
-    if now.verdict is not Verdict.UNKNOWN:
+    if settled:
         for code in sorted(was.codes - codes):
             yield made(code, GONE, Direction.BETTER, *_of(then, code))
     seen_again = _missed(then) and now.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
-    if not seen_again and (codes == was.codes or now.verdict is Verdict.UNKNOWN):
+    if not seen_again and (codes == was.codes or not settled):
         yield from _moved(was, now, made)
 
 
@@ -144,8 +149,8 @@ def _why(finding: Finding) -> Origin:
 
 
 def _missed(finding: Finding) -> bool:
-    """Whether the subject as a whole was missed, which is told once and not by rule."""
-    return any(e.code == "missed" for e in finding.evidence)
+    """Whether what it takes was not seen, which is told once and not by rule."""
+    return any(e.code in _OF_OTHERS for e in finding.evidence)
 
 
 def _problems(finding: Finding) -> Sequence[Evidence]:

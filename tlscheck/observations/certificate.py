@@ -241,6 +241,8 @@ class CertificateObservation(Observation):
     """Seconds by which our clock is ahead of the server's ``Date``; ``None`` if not compared."""
     key_shared_with: tuple[str, ...] | None = None
     """Unrelated targets whose leaf has the same key; ``None`` if not compared."""
+    key_unseen_at: tuple[str, ...] = ()
+    """Targets with which it could not be compared, for their certificate was not seen."""
 
     def asked(self) -> tuple[Chain, ...]:
         """The chains sent for the asked name: those sent without SNI count only where nothing

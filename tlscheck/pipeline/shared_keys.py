@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tlscheck.model import Look
+from tlscheck.model import Look, Reason
 from tlscheck.observations.certificate import CertificateObservation
 
 
@@ -14,8 +14,8 @@ def with_shared_keys(looks: list[Look]) -> list[Look]:
     for entry in looks:
         for key in _leaf_keys(entry):
             hosts.setdefault(key, set()).add(_host(entry))
-    if len({_host(entry) for entry in looks if _leaf_keys(entry)}) < 2:
-        return looks
+    unseen = {_host(entry) for entry in looks if _was_not_seen(entry)}
+    compared = len({_host(entry) for entry in looks if _leaf_keys(entry)}) > 1
     marked = []
     for entry in looks:
         seen = entry.seen.get("certificate")
@@ -23,7 +23,11 @@ def with_shared_keys(looks: list[Look]) -> list[Look]:
             others = {h for key in _leaf_keys(entry) for h in hosts[key]} - {_host(entry)}
             named = [n for c in seen.chains if c.certificates for n in c.leaf.names]
             shared = sorted(host for host in others if not any(_covers(n, host) for n in named))
-            seen = replace(seen, key_shared_with=tuple(shared))
+            seen = replace(
+                seen,
+                key_shared_with=tuple(shared) if compared else None,
+                key_unseen_at=tuple(sorted(unseen - {_host(entry)})),
+            )
             entry = replace(entry, seen={**entry.seen, "certificate": seen})
         marked.append(entry)
     return marked
@@ -42,5 +46,17 @@ def _leaf_keys(entry: Look) -> set[str]:
     return {chain.leaf.spki_sha256 for chain in seen.chains if chain.certificates}
 
 
+def _was_not_seen(entry: Look) -> bool:
+    """Whether there may be a certificate all the same."""
+    return any(
+        missed.kind == "certificate"
+        and missed.reason not in (Reason.NOT_APPLICABLE, Reason.NOT_ASKED)
+        for missed in entry.missed
+    )
+
+
 def _host(entry: Look) -> str:
-    return entry.target.target.host if entry.target.target else ""
+    """The host's name; of a name that leads nowhere it stands in the id alone."""
+    if entry.target.target:
+        return entry.target.target.host
+    return entry.target.id.partition("://")[2].rpartition(":")[0]

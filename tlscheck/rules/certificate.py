@@ -629,9 +629,16 @@ def key_reuse(seen: CertificateObservation) -> Problems:
     machine that uses it, and a new one for each renewal.
     """
     unread = [_unreadable(one) for one in seen.asked() if _unread(one.leaf, "key")]
-    if seen.key_shared_with is None and _all_seen(seen) and not unread:
+    alone = seen.key_shared_with is None and not seen.key_unseen_at
+    if alone and _all_seen(seen) and not unread:
         raise NotApplicable("alone", "no other target was looked at")
     yield from (*_unseen(seen), *unread)
+    if seen.key_unseen_at:
+        yield Open(
+            "unseen-elsewhere",
+            "the certificates of {targets} were not seen",
+            targets=seen.key_unseen_at,
+        )
     for target in seen.key_shared_with or ():
         yield Problem("shared", "{target} has the same key", target=target)
 
