@@ -9,7 +9,7 @@ import pytest
 from tests import make
 from tests.history.make_history import silent
 from tlscheck import judge, pipeline
-from tlscheck.model import Look, Place, Scan, Scope, Target
+from tlscheck.model import Look, Missed, Place, Reason, Scan, Scope, Target
 from tlscheck.pipeline import ADDRESS_SUBJECTS, DOMAIN_SUBJECTS, SUBJECTS, USUAL, Asked, Order
 from tlscheck.targets import parse
 from tlscheck.watch.again import _concerned, merged
@@ -37,9 +37,11 @@ SCAN = make.scan(
     named("192.0.2.3", Scope.ADDRESS),
     named("example.jp", Scope.NAME),
     named("example.net", Scope.NAME),
+    Look(Target("https://d.example.org:443", Scope.NAME), {}, (Missed("tls", Reason.UNRESOLVED),)),
 )
+HOSTS = ("a.example.jp", "b.example.jp", "c.example.net", "d.example.org")
 ORDER = Order(
-    tuple(Asked(parse(host)) for host in ("a.example.jp", "b.example.jp", "c.example.net")),
+    tuple(Asked(parse(host)) for host in HOSTS),
     "ipa-high-3.1.1",
     (),
     SUBJECTS,
@@ -58,6 +60,8 @@ OF_ENDPOINTS = tuple(s for s in USUAL if s not in DOMAIN_SUBJECTS)
         ({"example.jp"}, "ab", DOMAIN_SUBJECTS),
         ({"example.net", "https://b.example.jp:443"}, "bc", (*OF_ENDPOINTS, *DOMAIN_SUBJECTS)),
         ({"https://gone.example:443"}, "", ()),
+        # A name that led nowhere: what its addresses are, and all that is there, is not known.
+        ({"https://d.example.org:443"}, "d", (*OF_ENDPOINTS, *ADDRESS_SUBJECTS)),
     ],
 )
 def test_all_that_a_look_rests_on_is_asked_again(
@@ -79,6 +83,18 @@ def test_the_second_look_takes_the_place_of_the_first() -> None:
     assert found.looks[0].missed == ()
     assert found.looks[1].seen.keys() == first.looks[1].seen.keys()
     assert found.at == first.at
+
+
+def test_an_address_that_was_not_to_be_asked_again_stays_as_it_was() -> None:
+    """What the second look knows of its endpoints is less."""
+    first = make.scan(at("a.example.jp", "192.0.2.1"), named("192.0.2.1", Scope.ADDRESS))
+    fresh = replace(named("192.0.2.1", Scope.ADDRESS), connections=7)
+    second = make.scan(at("b.example.jp", "192.0.2.1"), fresh)
+    kept, new = (
+        merged(first, second, {"https://b.example.jp:443"}, addresses).looks[1].connections
+        for addresses in ((), ("192.0.2.1",))
+    )
+    assert (kept, new) == (0, 7)
 
 
 def test_an_address_that_is_gone_is_gone() -> None:

@@ -5,11 +5,12 @@ It takes the place of the first, so that what is kept is what is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tlscheck import domains, pipeline
 from tlscheck.changes import Change, Origin
+from tlscheck.changes.sight import unresolved
 from tlscheck.halt import Halt
 from tlscheck.model import Look, Scan, Scope
 from tlscheck.pipeline import ADDRESS_SUBJECTS, DOMAIN_SUBJECTS, GATEWAY, Asked, Order, Tell
@@ -46,7 +47,7 @@ async def again(
     )
     of_domains_alone = set(subjects) <= set(DOMAIN_SUBJECTS)
     found = await pipeline.look(second, tell, halt)
-    return merged(scan, found, () if of_domains_alone else names)
+    return merged(scan, found, () if of_domains_alone else names, ids)
 
 
 def _concerned(
@@ -68,7 +69,8 @@ def _concerned(
     subjects = [s for s in order.subjects if s not in (*DOMAIN_SUBJECTS, *ADDRESS_SUBJECTS)]
     if not asked:
         subjects = []
-    if own:
+    nowhere = {look.target.id for look in scan.looks if unresolved(look)}
+    if own or nowhere & ids:
         subjects += [s for s in order.subjects if s in ADDRESS_SUBJECTS]
     if of_domains:
         under = {*asked, *(each for each in order.targets if _under(each) in of_domains)}
@@ -98,9 +100,16 @@ def _addresses(asked: Asked, looks: Sequence[Look]) -> set[str]:
     )
 
 
-def merged(first: Scan, second: Scan, names: Iterable[str]) -> Scan:
-    """*first* with the looks of *second*, which asked again for the targets with these *names*."""
-    fresh = {look.target.id: look for look in second.looks}
+def merged(first: Scan, second: Scan, names: Iterable[str], addresses: Container[str] = ()) -> Scan:
+    """*first* with the looks of *second*, which asked again for the targets with these *names*, and
+    for all that is at those *addresses*.
+    """
+    known = {look.target.id for look in first.looks if look.target.id not in addresses}
+    fresh = {
+        look.target.id: look
+        for look in second.looks
+        if look.target.scope is not Scope.ADDRESS or look.target.id not in known
+    }
     asked = set(names)
     looks = list(_replaced(first.looks, fresh, asked))
     known = {look.target.id for look in looks}
