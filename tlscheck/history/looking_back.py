@@ -94,6 +94,27 @@ ORDER BY scan.at DESC, scan.id DESC LIMIT 1
 """
 
 
+def unseen_weeks(store: Store, wanted: Wanted, at: datetime) -> int:
+    """How many whole weeks before *at* the one of the *wanted* was seen last that was seen longest
+    ago; one that nobody ever saw counts from the first scan on.
+    """
+    with store.reading() as db:
+        (first,) = db.execute("SELECT min(at) FROM scan").fetchone()
+        seen = [
+            db.execute(_SEEN, (name, name + "#%", subject, stamp(at))).fetchone()[0] or first
+            for name, subject in wanted
+        ]
+    oldest = min(filter(None, seen), default=None)
+    return (at - moment(oldest)).days // 7 if oldest else 0
+
+
+_SEEN = """
+SELECT max(scan.at) FROM target JOIN sight ON sight.target = target.id
+JOIN scan ON scan.id = sight.scan
+WHERE (target.name = ?1 OR target.name LIKE ?2) AND sight.subject = ?3 AND scan.at < ?4
+"""
+
+
 def remembered(store: Store, places: Iterable[Place], at: datetime) -> Mapping[Place, Known]:
     """Of rules on targets the last verdict before *at* that was none of ``unknown``, under the own
     profile of its run.

@@ -82,7 +82,7 @@ class News:
     unlooked: int = 0
     """Targets, as they were asked for, that the run's early end left out."""
     ended_anew: bool = False
-    """Whether the run before left none of these out."""
+    """Whether the run before left less out, or another week is over without a look."""
 
     def waived(self, finding: Finding) -> Waiver | None:
         """Who bears *finding*."""

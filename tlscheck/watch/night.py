@@ -10,9 +10,10 @@ from tlscheck import compare, judge, pipeline, report
 from tlscheck.changes import Change, confirmed, filling, standing
 from tlscheck.errors import HistoryError, TlscheckError
 from tlscheck.halt import Halt
-from tlscheck.history import accepting, opened, scans
+from tlscheck.history import accepting, looking_back, opened, scans
 from tlscheck.mail.letter import text
 from tlscheck.mail.news import Line, News, Occasion, view
+from tlscheck.model import Scan
 from tlscheck.net import now
 from tlscheck.pipeline import Tell
 from tlscheck.report import Report
@@ -96,20 +97,22 @@ class Night:
 
     def _news(self, made: Report) -> News:
         """What *made* tells beside what was kept."""
-        path, missing = self.plan.history, filling.unlooked(made.scan).keys()
-        anew = bool(missing)
+        path, missing = self.plan.history, _left_out(made.scan)
+        number, anew = len({name for name, _ in missing}), False
         try:
             with opened(path, create=True) as store:
                 since = compare.latest(store, report.encode(made), str(path))
                 if since is None:
-                    return News(made, Occasion.BASELINE, unlooked=len(missing))
-                if missing:
-                    last = report.decode(scans.document(store, since[0]), str(path))
-                    anew = not missing <= filling.unlooked(last).keys()
+                    return News(made, Occasion.BASELINE, unlooked=number)
                 before = scans.one(store, since[0]).at
+                if missing:
+                    last = _left_out(report.decode(scans.document(store, since[0]), str(path)))
+                    weeks = looking_back.unseen_weeks(store, missing, made.scan.at)
+                    known = looking_back.unseen_weeks(store, missing, before)
+                    anew = weeks > known or not missing <= last
                 accepted = standing(accepting.accepted(store), before)
         except TlscheckError as error:
-            return News(made, Occasion.BLIND, unread=error, unlooked=len(missing))
+            return News(made, Occasion.BLIND, unread=error, unlooked=number)
         # Where we stand changes with every dynamic address.
         changes = tuple(change for change in since[1] if change.subject != "standpoint")
         return News(
@@ -118,7 +121,7 @@ class Night:
             changes,
             before,
             accepted,
-            unlooked=len(missing),
+            unlooked=number,
             ended_anew=anew,
         )
 
@@ -188,6 +191,13 @@ class Night:
                 scans.prune(store, now(), told.keep_days, told.keep)
         except HistoryError as error:
             self._minds(error)
+
+
+def _left_out(scan: Scan) -> frozenset[tuple[str, str]]:
+    """What the run's early end left out: targets, as they were asked for, and subjects."""
+    return frozenset(
+        (name, subject) for name, subjects in filling.unlooked(scan).items() for subject in subjects
+    )
 
 
 def _mark(change: Change) -> tuple[str, str, str]:
