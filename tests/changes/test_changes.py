@@ -13,20 +13,23 @@ from tests.make_chain import AT, LEAF
 from tlscheck import changes, judge
 from tlscheck.changes import Change, Direction, Known, Origin, Past, filling
 from tlscheck.model import (
+    Confidence,
     Evidence,
     Kind,
     Look,
     Missed,
     Reason,
     Scan,
+    Scope,
     Severity,
     State,
     Target,
     Verdict,
 )
 from tlscheck.observations import ports
-from tlscheck.observations.http import Hsts
-from tlscheck.observations.ports import PortState
+from tlscheck.observations.certificate import Trust
+from tlscheck.observations.http import Hsts, Management, ManagementPage
+from tlscheck.observations.ports import Port, PortState
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.render.changes import text
 from tlscheck.report import Judged, Report
@@ -221,7 +224,9 @@ def test_interception_is_the_networks_and_hides_the_certificates() -> None:
 
 
 def keys(shared: tuple[str, ...] | None, unseen: tuple[str, ...] = ()) -> Scan:
-    seen = replace(make.certificate_for("clinic.example.jp"), key_shared_with=shared, key_unseen_at=unseen)
+    seen = replace(
+        make.certificate_for("clinic.example.jp"), key_shared_with=shared, key_unseen_at=unseen
+    )
     return one(make.good_look(certificate=seen))
 
 
@@ -244,6 +249,78 @@ def test_that_no_other_key_was_seen_is_told_of_the_others(was: Scan, night: Scan
 def test_a_key_that_is_elsewhere_now_is_told(night: Scan) -> None:
     found = between(night, COMPARED["fail"])
     assert ("endpoint", "certificate.key-reuse", "shared") in told(found)
+
+
+# ---- what nobody asked before, or asks any more ------------------------------------------------
+
+
+def address(*more: Port) -> Look:
+    seen = make.ports_observation(*more)
+    return Look(Target("192.0.2.1", Scope.ADDRESS), {"ports": seen})
+
+
+REDIS = Port(6379, "tcp", PortState.OPEN, "redis", "data", "redis")
+
+
+def test_what_fails_where_nobody_had_looked_is_told() -> None:
+    good = make.good_look()
+    found = {c.subject: c for c in between(one(good), one(good, address(REDIS)))}
+    change = found["ports.exposed-services"]
+    assert (change.kind, change.code, change.direction) == (
+        Origin.PROFILE,
+        "first",
+        Direction.WORSE,
+    )
+    assert [e.code for e in change.evidence] == ["exposed"]
+    assert not [c for c in between(one(good), one(good, address())) if c.code == "first"]
+    other = make.good_look("other.example.jp", "192.0.2.9", tls=old_version(A))
+    assert ("profile", "tls.versions", "first") in told(between(one(good), one(good, other)))
+
+
+def test_that_an_address_is_not_asked_any_more_is_told() -> None:
+    good = make.good_look()
+    found = told(between(one(good, address(REDIS)), one(good)))
+    assert {each for each in found if each[2] != "answer"} == {("profile", "ports", "not-asked")}
+
+
+MANAGED = Management(found=(ManagementPage("/grafana/", "Grafana", 200, Confidence.HIGH),), asked=9)
+
+
+@pytest.mark.parametrize("pages", [Management(asked=9), MANAGED], ids=["pass", "fail"])
+def test_pages_that_are_not_asked_for_any_more_are_no_change_of_the_endpoint(
+    pages: Management,
+) -> None:
+    then, now = (
+        one(make.good_look(http=make.http_observation(management=seen))) for seen in (pages, None)
+    )
+    (change,) = (c for c in between(then, now) if c.subject == "http.management-pages")
+    assert (change.kind, change.direction) == (Origin.PROFILE, Direction.NEUTRAL)
+
+
+def test_silence_where_something_answered_is_the_networks() -> None:
+    """On a night on which nothing is let through, UDP is as silent as where nothing is."""
+    target = Target("192.0.2.1", Scope.ADDRESS)
+    there = Look(target, {"ike": make.ike_observation()})
+    silent = Look(target, {}, (Missed("ike", Reason.TO_DECLARE),))
+    good = make.good_look()
+    for then, now in ((there, silent), (silent, there)):
+        found = between(one(good, then), one(good, now))
+        assert {c.kind for c in found if c.subject == "ike"} == {Origin.NETWORK}
+        assert {c.kind for c in found} == {Origin.NETWORK}
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+def test_whose_doing_it_is_that_a_certificate_cannot_be_settled(renewed: bool) -> None:
+    host = "www.example.jp"
+    unknown = dict.fromkeys(make.GOOD.trust, Trust(State.UNKNOWN))
+    before = make.certificate_for(host)
+    after = make.certificate_for(host, trust=unknown)
+    if renewed:
+        leaf = replace(after.chains[0].leaf, sha256="f" * 64)
+        after = replace(after, chains=(replace(after.chains[0], certificates=(leaf,)),))
+    found = between(one(make.good_look(certificate=before)), one(make.good_look(certificate=after)))
+    (change,) = (c for c in found if c.subject == "certificate.trusted")
+    assert change.kind is (Origin.ENDPOINT if renewed else Origin.NETWORK)
 
 
 # ---- the measure -----------------------------------------------------------------------------

@@ -7,15 +7,16 @@ changed; and what could not be seen is the network's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from tlscheck.changes import bearing, certificates, facts, filling, findings, sight
 from tlscheck.changes.change import Accepted, Change, Direction, Origin, standing
 from tlscheck.changes.findings import Known, Place
 from tlscheck.changes.runs import confirmed, flapping, settled
-from tlscheck.model import Finding, Look, Reason, Scan, Waiver
+from tlscheck.model import Finding, Kind, Look, Reason, Scan, Waiver
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.report import Judged, Report
 from tlscheck.text import _N
@@ -173,7 +174,24 @@ def _looked(past: Past, scan: Scan, after: Report) -> Iterator[Change]:
     own = after.profile.id
     now = findings.by_profile(after.findings, own)
     was = findings.by_profile(past.known.findings, own)
-    yield from findings.differences(_paired(was, now, counterparts), now, past.remembered)
+    paired = _paired(was, now, counterparts)
+    renewed = frozenset(
+        target
+        for look in scan.looks
+        if (was_look := counterparts.get(target := look.target.id))
+        and certificates.sent(look) != certificates.sent(was_look)
+    )
+    origin = partial(_of_another, renewed)
+    yield from findings.differences(paired, now, past.remembered, origin)
+    yield from findings.first(paired, after.own())
+
+
+def _of_another(renewed: Set[str], then: Finding, now: Finding) -> Origin | None:
+    """The endpoint's doing, where nothing is in the way but that it sends other certificates."""
+    del then
+    left = {e.cause for e in now.evidence if e.kind is Kind.OPEN}
+    other = now.target in renewed and now.rule.startswith("certificate.")
+    return Origin.ENDPOINT if other and left == {"not_settled"} else None
 
 
 def _facts(

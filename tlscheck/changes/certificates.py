@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from tlscheck.changes.change import Change, Direction, Origin
-from tlscheck.model import Severity, Value
+from tlscheck.model import Look, Severity, Value
 from tlscheck.observations.certificate import Certificate, CertificateObservation
 from tlscheck.text import _N
 
@@ -27,6 +27,13 @@ ISSUER = _N("the certificate is from another issuer: {now}; before: {before}")
 NAMES = _N("the certificate is for {now}; before: {before}")
 ENDS = _N("the certificate ends in {days} days or less, on {moment}")
 OVER = _N("the certificate ended on {moment}")
+
+
+def sent(look: Look) -> frozenset[tuple[str, ...]]:
+    """The chains that an endpoint sends, by the digests of their certificates."""
+    seen = look.seen.get("certificate")
+    chains = seen.chains if isinstance(seen, CertificateObservation) else ()
+    return frozenset(tuple(one.sha256 for one in chain.certificates) for chain in chains)
 
 
 def differences(

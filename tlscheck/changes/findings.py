@@ -30,7 +30,10 @@ OURS = frozenset({Reason.CHILD, Reason.CRYPTOGRAPHY, Reason.BUG})
 _OF_OTHERS = frozenset({"missed", "alone", "unseen-elsewhere"})
 """Codes of evidence that the subject as a whole, or other targets, were not seen: that is told once
 and not by rule."""
+_NOT_ASKED = "not-asked"
+"""The code of evidence that nobody asked, this time."""
 VERDICT = _N("{verdict}, before: {verdict_before}")
+FIRST = _N("{verdict}, where nobody had looked before")
 GONE = _N("a problem is gone; {verdict}, before: {verdict_before}")
 ANSWER = _N("{answer}, before: {answer_before}")
 
@@ -61,7 +64,7 @@ def origin_of(cause: str) -> Origin:
 def known(finding: Finding) -> Known:
     """What *finding* says, without its sentences."""
     codes = frozenset(e.code for e in _problems(finding))
-    settled = codes or not _missed(finding)
+    settled = codes or not any(e.code in (*_OF_OTHERS, _NOT_ASKED) for e in finding.evidence)
     return Known(finding.verdict if settled else Verdict.UNKNOWN, codes)
 
 
@@ -78,12 +81,12 @@ def differences(
     before: ByProfile,
     after: ByProfile,
     remembered: Mapping[Place, Known],
-    origin: Callable[[Finding, Finding], Origin] | None = None,
+    origin: Callable[[Finding, Finding], Origin | None] = lambda then, now: None,
 ) -> Iterator[Change]:
     """What became of each finding that is in both, the run's own profile first.
 
     *remembered* holds the last verdicts that were none of ``unknown``, under the run's own profile.
-    Without *origin* the endpoint or the network is behind it, as the evidence says.
+    Where *origin* knows nothing, the endpoint or the network is behind it, as the evidence says.
     """
     told = set[tuple[str, str, str]]()
     for name in sorted(before.keys() & after.keys()):
@@ -92,8 +95,7 @@ def differences(
             continue
         if was.verdict is Verdict.UNKNOWN:
             was = remembered.get(name[1:], was)
-        fixed = origin(before[name], now) if origin else None
-        for change in _finding(was, before[name], now, fixed):
+        for change in _finding(was, before[name], now, origin(before[name], now)):
             # Another profile that minds the same tells nothing new.
             if (mark := (change.target, change.subject, change.code)) not in told:
                 told.add(mark)
@@ -106,7 +108,7 @@ def _finding(was: Known, then: Finding, now: Finding, fixed: Origin | None) -> I
 
     def made(code: str, template: str, direction: Direction, *evidence: Evidence) -> Change:
         severity = then.severity if direction is Direction.BETTER else now.severity
-        origin = fixed or (_why(now) if now.verdict is Verdict.UNKNOWN else Origin.ENDPOINT)
+        origin = fixed or _why(now)
         return Change(
             origin, now.target, now.rule, code, template, values, severity, direction, evidence
         )
@@ -142,8 +144,31 @@ _DIRECTIONS = {
 }
 
 
+def first(before: ByProfile, after: Iterable[Finding]) -> Iterator[Change]:
+    """What fails *after* where there was no finding *before*: nobody had looked."""
+    for finding in after:
+        if finding.verdict is Verdict.FAIL and ("", finding.rule, finding.target) not in before:
+            yield Change(
+                Origin.PROFILE,
+                finding.target,
+                finding.rule,
+                "first",
+                FIRST,
+                {"verdict": str(finding.verdict)},
+                finding.severity,
+                Direction.WORSE,
+                tuple(_problems(finding)),
+            )
+
+
 def _why(finding: Finding) -> Origin:
-    """Whose doing it is that *finding* is unknown: the endpoint's where one cause is."""
+    """Whose doing it is that *finding* says this; where it is unknown, the endpoint's if one cause
+    is.
+    """
+    if finding.verdict is not Verdict.FAIL and any(e.code == _NOT_ASKED for e in finding.evidence):
+        return Origin.PROFILE
+    if finding.verdict is not Verdict.UNKNOWN:
+        return Origin.ENDPOINT
     found = {origin_of(e.cause) for e in finding.evidence if e.kind is Kind.OPEN}
     return next((each for each in Origin if each in found), Origin.NETWORK)
 

@@ -129,10 +129,28 @@ def unseen(before: Scan, after: Scan, doubts_then: Doubts, doubts_now: Doubts) -
                 Origin.PROFILE, look.target.id, subject, "not-asked", SUBJECT_NOT_ASKED, told
             )
     here = {look.target.id for look in after.looks}
+    yield from _not_asked(before, after)
     for look in before.looks:
         if look.target.id not in here and unresolved(look) and _is_told_otherwise(look, after):
             found = {missed.kind: missed for missed in look.missed}
             yield from _found(look.target.id, found, found.keys())
+
+
+def _not_asked(before: Scan, after: Scan) -> Iterator[Change]:
+    """What was looked at of addresses that are still in use, and is not any more."""
+    here = {look.target.id for look in after.looks}
+    used = {place.address for look in after.looks if (place := look.target.target)}
+    for look in before.looks:
+        if look.target.scope is Scope.ADDRESS and look.target.id in used - here:
+            for subject in sorted({*look.seen, *(_whole(m.kind) for m in look.missed)}):
+                yield Change(
+                    Origin.PROFILE,
+                    look.target.id,
+                    subject,
+                    "not-asked",
+                    SUBJECT_NOT_ASKED,
+                    {"looked": subject},
+                )
 
 
 def _whole(part: str) -> str:
@@ -145,8 +163,8 @@ def _lost_of(
 ) -> Iterator[Change]:
     """What is missed *now* and was not *then*, or for no reason of the endpoint's."""
     for subject, missed in now.items():
-        origin = origin_of(missed.reason)
-        before = origin_of(then[subject].reason) if subject in then else None
+        origin = _origin(missed)
+        before = _origin(then[subject]) if subject in then else None
         worse = before is None or (origin is Origin.ENDPOINT and before is not origin)
         if worse and missed.reason is not Reason.NOT_APPLICABLE:
             yield _lost(target, missed)
@@ -155,12 +173,23 @@ def _lost_of(
 def _found(target: str, then: Mapping[str, Missed], seen: Set[str]) -> Iterator[Change]:
     """What was missed *then* and is *seen* now."""
     for subject in sorted(then.keys() & seen):
-        reason = str(then[subject].reason)
-        values = {"looked": subject, "reason": reason}
-        origin = origin_of(reason)
+        values = {"looked": subject, "reason": str(then[subject].reason)}
         yield Change(
-            origin, target, subject, "seen-again", SEEN, values, direction=Direction.BETTER
+            _origin(then[subject]),
+            target,
+            subject,
+            "seen-again",
+            SEEN,
+            values,
+            direction=Direction.BETTER,
         )
+
+
+def _origin(missed: Missed) -> Origin:
+    """Whose doing it is. Of silence, which a paper has to explain, nobody knows: any loss is
+    silent.
+    """
+    return Origin.NETWORK if missed.reason is Reason.TO_DECLARE else origin_of(missed.reason)
 
 
 def _missing(look: Look, doubted: Doubts) -> Mapping[str, Missed]:
@@ -176,7 +205,7 @@ def _lost(target: str, missed: Missed) -> Change:
     if missed.detail:
         values["detail"] = missed.detail
     return Change(
-        origin_of(missed.reason),
+        _origin(missed),
         target,
         missed.kind,
         "unseen",
