@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 
 from tlscheck import config, suffixes, targets
 from tlscheck.errors import ConfigError, TargetError
@@ -48,6 +49,47 @@ class Order:
     """Whether gateways are asked for IKEv1's aggressive mode."""
     private: bool = False
     """Whether names may lead to private addresses; for the demonstration."""
+
+
+def ordered(
+    settings: config.Settings,
+    file: str,
+    only: str = "",
+    said: Mapping[str, float] = MappingProxyType({}),
+    wished: Mapping[str, bool] = MappingProxyType({}),
+) -> Order:
+    """What the *settings* of *file* ask for, but for the ports and numbers that the command line
+    *said*, and with the switches that it *wished*. ConfigError.
+    """
+    words = asdict(settings.exposure)
+    where, text = f"{file}: exposure.ports", words.pop("ports")
+    numbers = _numbers(only, "--ports") if only else _numbers(text, where)
+    switches = {
+        name: words.pop(name) or wished.get(name, False) for name in ("thorough", "aggressive")
+    }
+    return Order(
+        manner=ports.Manner(only=numbers, **(words | dict(said))),
+        declared=declared(settings, file),
+        **switches,
+    )
+
+
+def _numbers(text: str, where: str) -> tuple[int, ...]:
+    """The port numbers that *text* lists; none: the usual ones. ConfigError."""
+    found = set[int]()
+    for part in filter(None, ("1-65535" if text == "all" else text).split(",")):
+        first, dash, last = (each.strip() for each in part.partition("-"))
+        if not (first.isdecimal() and (last.isdecimal() or not dash)):
+            raise ConfigError(
+                "{where} {text}: give numbers, as 22,8000-8100, or all", where=where, text=text
+            )
+        numbers = range(int(first), int(last or first) + 1)
+        if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
+            raise ConfigError(
+                "{where} {text}: ports are 1 to 65535, the lower first", where=where, text=text
+            )
+        found.update(numbers)
+    return tuple(sorted(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,39 +302,15 @@ def exposed(
                 value=value,
                 most=_MOST,
             )
-    numbers = _ports(only) if only else ()
     usual = settings.exposure == type(settings.exposure)()
-    if usual and not (own or numbers or settings.endpoints or any(wished.values())):
+    if usual and not (own or only or settings.endpoints or any(wished.values())):
         return None
-    from dataclasses import asdict
-
     from tlscheck import exposure
-    from tlscheck.probes.ports import Manner
 
-    words = asdict(settings.exposure)
-    switches = {name: words.pop(name) or value for name, value in wished.items()}
-    return exposure.Order(
-        manner=Manner(only=numbers, **(words | own)),
-        declared=exposure.declared(settings, config),
-        **switches,
-    )
+    return exposure.ordered(settings, config, only or "", own, wished)
 
 
 _MOST = 100_000
-
-
-def _ports(text: str) -> tuple[int, ...]:
-    """The port numbers that *text* lists. ConfigError."""
-    found = set[int]()
-    for part in ("1-65535" if text == "all" else text).split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isdigit() and (last.isdigit() or not dash)):
-            raise ConfigError("--ports {text}: give numbers, as 22,8000-8100, or all", text=text)
-        numbers = range(int(first), int(last or first) + 1)
-        if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
-            raise ConfigError("--ports {text}: ports are 1 to 65535, the lower first", text=text)
-        found.update(numbers)
-    return tuple(sorted(found))
 
 
 def _server_name(text: str) -> str:

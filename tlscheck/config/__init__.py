@@ -130,6 +130,9 @@ class Endpoint:
 class Exposure:
     """How the ports of addresses are asked about."""
 
+    ports: str = ""
+    """The TCP ports alone that are asked, as ``22,8000-8100``; ``all``: every one; empty: the usual
+    ones."""
     rate: Annotated[float, Field(ge=0, le=100000, allow_inf_nan=False)] = 100.0
     """Connections a second to one address; 0: as many as go."""
     parallel: Annotated[int, Field(ge=1, le=10000)] = 50

@@ -9,6 +9,7 @@ from tlscheck.model import Evidence, Note, Open, Problem, Reason, Value
 from tlscheck.observations.ports import Port, PortsObservation, PortState
 from tlscheck.rules.core import NotApplicable, Problems, rule
 
+EVERY = 65535
 _ANYBODYS = ("", "http", "tls")
 """What answers at the ports of delivery networks, and of whatever accepts for all, too."""
 
@@ -75,6 +76,21 @@ def _unseen(seen: PortsObservation) -> Iterator[Evidence]:
         )
 
 
+def _asked(seen: PortsObservation) -> Iterator[Note]:
+    """What a pass rests on, where not all ports were asked."""
+    counts = {transport: sum(states.values()) for transport, states in seen.counts.items()}
+    if not seen.narrowed and counts.get("tcp", 0) < EVERY:
+        yield Note(
+            "asked",
+            "{address}: of {every} ports each, {tcp} over TCP and {udp} over UDP were asked; more"
+            " with --ports all",
+            address=seen.address,
+            every=EVERY,
+            tcp=counts.get("tcp", 0),
+            udp=counts.get("udp", 0),
+        )
+
+
 def _unrecognised(ports: Iterable[Port]) -> Iterator[Evidence]:
     """Open ports of which nobody knows what answers."""
     if unknown := [f"{p.number}/{p.transport}" for p in ports if not (p.service or p.group)]:
@@ -130,7 +146,7 @@ def undeclared(seen: PortsObservation) -> Problems:
                 port=_named(port),
             )
             yield _wrong(seen, port, problem)
-    yield from doubts
+    yield from (*doubts, *_asked(seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +173,7 @@ def exposed_services(seen: PortsObservation, want: Exposed) -> Problems:
             )
             yield _wrong(seen, port, problem)
     yield from _unrecognised(meant(seen))
-    yield from _unseen(seen)
+    yield from (*_unseen(seen), *_asked(seen))
 
 
 _BY_SERVICE = {
@@ -198,7 +214,7 @@ def management(seen: PortsObservation, want: Exposed) -> Problems:
             )
             yield _wrong(seen, port, problem)
     yield from _unrecognised(p for p in meant(seen) if not _is_declared(seen, p))
-    yield from _unseen(seen)
+    yield from (*_unseen(seen), *_asked(seen))
 
 
 @dataclass(frozen=True, slots=True)

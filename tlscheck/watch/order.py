@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from tlscheck import checklist, domains, exposure, pipeline, profile, targets, waivers
 from tlscheck.config import ALL, Settings
 from tlscheck.errors import TargetError
-from tlscheck.probes.ports import Manner
 
 
 def order(settings: Settings, path: Path) -> pipeline.Order:
@@ -28,8 +26,6 @@ def order(settings: Settings, path: Path) -> pipeline.Order:
         checklist.load(name)
     waivers.check(settings.waiver, str(path))
     with_addresses = any(endpoint.names_ports for endpoint in settings.endpoints.values())
-    words = asdict(settings.exposure)
-    switches = {name: words.pop(name) for name in ("thorough", "aggressive")}
     return pipeline.Order(
         targets=asked,
         profile=settings.profile,
@@ -44,8 +40,6 @@ def order(settings: Settings, path: Path) -> pipeline.Order:
             declared=domains.declared(settings, str(path)),
             cache=domains.kept_in(),
         ),
-        exposure=exposure.Order(
-            manner=Manner(**words), declared=exposure.declared(settings, str(path)), **switches
-        ),
+        exposure=exposure.ordered(settings, str(path)),
         waivers=settings.waiver,
     )
