@@ -56,8 +56,8 @@ from tlscheck.render import BINARY, FORMATS
 from tlscheck.render.json import published
 from tlscheck.report import Report
 from tlscheck.rules import RULES
-from tlscheck.rules import certificate as certificate_rules
-from tlscheck.rules import tls as tls_rules
+from tlscheck.rules.certificate import leaf
+from tlscheck.rules.tls import offered
 from tlscheck.wire.registry import Version
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -202,15 +202,13 @@ OWN = Profile(
             "tls.suites": setting(
                 "tls.suites",
                 Severity.HIGH,
-                tls_rules.Suites(frozenset({GCM, AES_1_3}), frozenset({CAMELLIA})),
+                offered.Suites(frozenset({GCM, AES_1_3}), frozenset({CAMELLIA})),
                 OpenBlock((CAMELLIA,), Basis("Nobody said", Grade.UNVERIFIED), QUESTION),
             ),
             "tls.groups": setting(
-                "tls.groups", Severity.HIGH, tls_rules.Groups(frozenset({"x25519"}))
+                "tls.groups", Severity.HIGH, offered.Groups(frozenset({"x25519"}))
             ),
-            "certificate.expiry": setting(
-                "certificate.expiry", Severity.LOW, certificate_rules.Expiry(30)
-            ),
+            "certificate.expiry": setting("certificate.expiry", Severity.LOW, leaf.Expiry(30)),
         }
     ),
     extends=(),

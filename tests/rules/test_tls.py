@@ -35,13 +35,13 @@ from tlscheck.observations.tls import (
     Order,
     TlsObservation,
 )
-from tlscheck.rules import tls as rules
 from tlscheck.rules.core import NotApplicable, Rule, collect
+from tlscheck.rules.tls import MODULES, handshake, offered
 from tlscheck.wire.registry import Version
 
 T = TypeVar("T")
 FAIL, OPEN, PASS, NONE = Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE
-RULES = collect(rules)
+RULES = collect(*MODULES)
 
 SUITES12, SUITES13 = ACCEPTED["suites"][V12], ACCEPTED["suites"][V13]
 GCM256, GCM128 = SUITES12
@@ -54,22 +54,22 @@ CAMELLIA = "TLS_ECDHE_ECDSA_WITH_CAMELLIA_128_GCM_SHA256"
 SHA1 = "ecdsa_sha1"
 
 WANTS: dict[str, Any] = {
-    "tls.versions": rules.Versions(frozenset({V12, V13}), frozenset({V13})),
-    "tls.deprecated-versions": rules.DeprecatedVersions(frozenset(Version) - {V12, V13}),
-    "tls.suites": rules.Suites(frozenset(SUITES12 + SUITES13), frozenset({CAMELLIA})),
-    "tls.forbidden-suites": rules.ForbiddenSuites(
+    "tls.versions": offered.Versions(frozenset({V12, V13}), frozenset({V13})),
+    "tls.deprecated-versions": offered.DeprecatedVersions(frozenset(Version) - {V12, V13}),
+    "tls.suites": offered.Suites(frozenset(SUITES12 + SUITES13), frozenset({CAMELLIA})),
+    "tls.forbidden-suites": offered.ForbiddenSuites(
         frozenset({"NULL", "RC4_128"}), frozenset({"anon"}), export=True
     ),
-    "tls.suite-order": rules.SuiteOrder(
+    "tls.suite-order": offered.SuiteOrder(
         (frozenset({GCM256, SUITES13[0]}), frozenset({GCM128, SUITES13[1]}))
     ),
-    "tls.groups": rules.Groups(
+    "tls.groups": offered.Groups(
         frozenset({"x25519", "secp256r1", "X25519MLKEM768"}), frozenset({"brainpoolP256r1"})
     ),
-    "tls.dh-parameters": rules.DhSize(2048),
-    "tls.signature-schemes": rules.Schemes(frozenset({"MD5", "SHA1"})),
-    "tls.ticket-lifetime": rules.TicketLifetime(86400),
-    "tls.client-certificate": rules.ClientCertificateWanted(
+    "tls.dh-parameters": offered.DhSize(2048),
+    "tls.signature-schemes": offered.Schemes(frozenset({"MD5", "SHA1"})),
+    "tls.ticket-lifetime": handshake.TicketLifetime(86400),
+    "tls.client-certificate": handshake.ClientCertificateWanted(
         frozenset({Demand.REQUIRED, Demand.REQUIRED_HTTP})
     ),
 }
@@ -133,151 +133,159 @@ ORDER_UNKNOWN = dict.fromkeys((V12, V13), Order())
 ORDER_OF_ONE = {V12: Order(Chooser.SINGLE), V13: Order(Chooser.SERVER)}
 
 ROWS: list[tuple[Rule[Any], TlsObservation, Verdict]] = [
-    (rules.versions, one(), PASS),
-    (rules.versions, modern(), PASS),
-    (rules.versions, one(versions=versions(TLS_1_1=A)), FAIL),
-    (rules.versions, one(versions=versions(TLS_1_3=R)), FAIL),
-    (rules.versions, one(versions=versions(TLS_1_1=U)), OPEN),
-    (rules.versions, one(versions=versions(TLS_1_3=U)), OPEN),
-    (rules.versions, one(versions=versions(TLS_1_2=U)), PASS),  # allowed, whether offered or not
-    (rules.versions, one(versions=versions(TLS_1_1=U, SSL_3_0=A)), FAIL),
-    (rules.versions, one(versions=dict.fromkeys(Version, R)), FAIL),
-    (rules.deprecated_versions, one(), PASS),
-    (rules.deprecated_versions, one(versions=versions(SSL_2_0=A)), FAIL),
-    (rules.deprecated_versions, one(versions=versions(TLS_1_0=U)), OPEN),
-    (rules.deprecated_versions, one(versions=versions(TLS_1_3=U)), PASS),
-    (rules.suites, one(), PASS),
-    (rules.suites, one(suites=suites(CBC)), FAIL),
-    (rules.suites, one(suites=suites(CAMELLIA)), OPEN),
-    (rules.suites, one(suites=suites(CAMELLIA, CBC)), FAIL),
-    (rules.suites, one(**unsettled(s=(CBC,))), OPEN),
-    (rules.suites, one(**unsettled(s=(CAMELLIA,))), PASS),
-    (rules.suites, one(versions=versions(TLS_1_1=U)), OPEN),
-    (rules.suites, one(suites={**suites(), Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
-    (rules.forbidden_suites, one(), PASS),
-    (rules.forbidden_suites, one(suites=suites(RC4)), FAIL),
-    (rules.forbidden_suites, one(suites=suites("TLS_RSA_WITH_NULL_SHA256")), FAIL),
-    (rules.forbidden_suites, one(suites=suites("TLS_DH_anon_WITH_AES_128_GCM_SHA256")), FAIL),
-    (rules.forbidden_suites, one(suites=suites(DHE_EXPORT)), FAIL),
-    (rules.forbidden_suites, one(suites={Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
-    (rules.forbidden_suites, one(suites=suites(CBC)), PASS),
-    (rules.forbidden_suites, one(**unsettled(s=(RC4,))), OPEN),
-    (rules.forbidden_suites, one(**unsettled(s=(CBC,))), PASS),
-    (rules.forbidden_suites, one(versions=versions(TLS_1_2=U)), OPEN),
-    (rules.suite_order, one(), PASS),
-    (rules.suite_order, one(order=ORDER_OF_CLIENT), FAIL),
-    (rules.suite_order, one(order=ORDER_UNKNOWN), OPEN),
-    (rules.suite_order, one(order={}), OPEN),
-    (rules.suite_order, one(suites=suites(CBC, first=True)), FAIL),
-    (rules.suite_order, one(suites={V12: (GCM128, GCM256)}), FAIL),
+    (offered.versions, one(), PASS),
+    (offered.versions, modern(), PASS),
+    (offered.versions, one(versions=versions(TLS_1_1=A)), FAIL),
+    (offered.versions, one(versions=versions(TLS_1_3=R)), FAIL),
+    (offered.versions, one(versions=versions(TLS_1_1=U)), OPEN),
+    (offered.versions, one(versions=versions(TLS_1_3=U)), OPEN),
+    (offered.versions, one(versions=versions(TLS_1_2=U)), PASS),  # allowed, whether offered or not
+    (offered.versions, one(versions=versions(TLS_1_1=U, SSL_3_0=A)), FAIL),
+    (offered.versions, one(versions=dict.fromkeys(Version, R)), FAIL),
+    (offered.deprecated_versions, one(), PASS),
+    (offered.deprecated_versions, one(versions=versions(SSL_2_0=A)), FAIL),
+    (offered.deprecated_versions, one(versions=versions(TLS_1_0=U)), OPEN),
+    (offered.deprecated_versions, one(versions=versions(TLS_1_3=U)), PASS),
+    (offered.suites, one(), PASS),
+    (offered.suites, one(suites=suites(CBC)), FAIL),
+    (offered.suites, one(suites=suites(CAMELLIA)), OPEN),
+    (offered.suites, one(suites=suites(CAMELLIA, CBC)), FAIL),
+    (offered.suites, one(**unsettled(s=(CBC,))), OPEN),
+    (offered.suites, one(**unsettled(s=(CAMELLIA,))), PASS),
+    (offered.suites, one(versions=versions(TLS_1_1=U)), OPEN),
+    (offered.suites, one(suites={**suites(), Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
+    (offered.forbidden_suites, one(), PASS),
+    (offered.forbidden_suites, one(suites=suites(RC4)), FAIL),
+    (offered.forbidden_suites, one(suites=suites("TLS_RSA_WITH_NULL_SHA256")), FAIL),
+    (offered.forbidden_suites, one(suites=suites("TLS_DH_anon_WITH_AES_128_GCM_SHA256")), FAIL),
+    (offered.forbidden_suites, one(suites=suites(DHE_EXPORT)), FAIL),
+    (offered.forbidden_suites, one(suites={Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
+    (offered.forbidden_suites, one(suites=suites(CBC)), PASS),
+    (offered.forbidden_suites, one(**unsettled(s=(RC4,))), OPEN),
+    (offered.forbidden_suites, one(**unsettled(s=(CBC,))), PASS),
+    (offered.forbidden_suites, one(versions=versions(TLS_1_2=U)), OPEN),
+    (offered.suite_order, one(), PASS),
+    (offered.suite_order, one(order=ORDER_OF_CLIENT), FAIL),
+    (offered.suite_order, one(order=ORDER_UNKNOWN), OPEN),
+    (offered.suite_order, one(order={}), OPEN),
+    (offered.suite_order, one(suites=suites(CBC, first=True)), FAIL),
+    (offered.suite_order, one(suites={V12: (GCM128, GCM256)}), FAIL),
     (
-        rules.suite_order,
+        offered.suite_order,
         one(suites={V12: (GCM256,), V13: SUITES13[:1]}, order=ORDER_OF_ONE),
         PASS,
     ),
-    (rules.suite_order, one(versions=versions(TLS_1_1=U)), OPEN),
-    (rules.forward_secrecy, one(), PASS),
-    (rules.forward_secrecy, one(suites=suites(RSA)), FAIL),
-    (rules.forward_secrecy, one(suites={Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
-    (rules.forward_secrecy, one(**unsettled(s=(RSA,))), OPEN),
-    (rules.forward_secrecy, one(**unsettled(s=(CBC,))), PASS),
-    (rules.forward_secrecy, one(versions=versions(TLS_1_2=U)), OPEN),
-    (rules.groups, one(), PASS),
-    (rules.groups, one(groups={V12: ("x25519", "secp192r1")}), FAIL),
-    (rules.groups, one(groups={V12: ("x25519", "brainpoolP256r1")}), OPEN),
-    (rules.groups, one(**unsettled(V13, g=("secp521r1",))), OPEN),
-    (rules.groups, one(**unsettled(V13, g=("brainpoolP256r1",))), PASS),
-    (rules.groups, one(versions=versions(TLS_1_3=U)), OPEN),
-    (rules.dh_parameters, one(), PASS),
-    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe()), PASS),
-    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe(weakness="shared")), PASS),
-    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe(1024)), FAIL),
-    (rules.dh_parameters, one(suites=suites(DHE), dh=dhe(weakness="weak")), FAIL),
-    (rules.dh_parameters, one(suites=suites(DHE)), OPEN),
-    (rules.dh_parameters, one(**unsettled(s=(DHE,))), OPEN),
-    (rules.dh_parameters, one(versions=versions(TLS_1_1=U)), OPEN),
-    (rules.signature_schemes, one(), PASS),
-    (rules.signature_schemes, one(schemes={V12: ("rsa_pkcs1_sha256", SHA1)}), FAIL),
-    (rules.signature_schemes, one(**unsettled(h=(SHA1,))), OPEN),
-    (rules.signature_schemes, one(**unsettled(h=("rsa_pkcs1_sha512",))), PASS),
-    (rules.signature_schemes, one(versions=versions(TLS_1_2=U)), OPEN),
-    (rules.compression, one(), PASS),
-    (rules.compression, one(compression=A), FAIL),
-    (rules.compression, one(compression=U), OPEN),
-    (rules.secure_renegotiation, one(), PASS),
-    (rules.secure_renegotiation, one(secure_renegotiation=R), FAIL),
-    (rules.secure_renegotiation, one(secure_renegotiation=U), OPEN),
-    (rules.extended_master_secret, one(), PASS),
-    (rules.extended_master_secret, one(extended_master_secret=R), FAIL),
-    (rules.extended_master_secret, one(extended_master_secret=U), OPEN),
-    (rules.encrypt_then_mac, one(), NONE),
-    (rules.encrypt_then_mac, one(suites=suites(CBC), encrypt_then_mac=A), PASS),
-    (rules.encrypt_then_mac, one(suites=suites(CBC), encrypt_then_mac=R), FAIL),
-    (rules.encrypt_then_mac, one(suites=suites(CBC)), OPEN),
-    (rules.encrypt_then_mac, one(**unsettled(s=(CBC,))), OPEN),
-    (rules.fallback_scsv, one(), PASS),
-    (rules.fallback_scsv, one(fallback_scsv=R), FAIL),
-    (rules.fallback_scsv, one(fallback_scsv=U), OPEN),
-    (rules.fallback_scsv, modern(), NONE),
-    (rules.fallback_scsv, modern(versions=versions(TLS_1_2=U)), OPEN),
-    (rules.early_ccs, one(), PASS),
-    (rules.early_ccs, one(early_ccs=A), FAIL),
-    (rules.early_ccs, one(early_ccs=U), OPEN),
-    (rules.heartbleed, one(), PASS),
-    (rules.heartbleed, one(heartbeat=A), PASS),
-    (rules.heartbleed, one(heartbeat=A, deep=deep(heartbleed=A)), FAIL),
-    (rules.heartbleed, one(heartbeat=U, deep=deep(heartbleed=A)), FAIL),
-    (rules.heartbleed, one(heartbeat=A, deep=deep(heartbleed=U)), OPEN),
-    (rules.heartbleed, one(heartbeat=U, deep=None), OPEN),
-    (rules.robot, one(), PASS),
-    (rules.robot, one(suites=suites(RSA)), PASS),
-    (rules.robot, one(suites=suites(RSA), deep=deep(robot=A)), FAIL),
-    (rules.robot, one(suites=suites(RSA), deep=deep(robot=U)), OPEN),
-    (rules.robot, one(suites=suites(RSA), deep=None), OPEN),
-    (rules.robot, one(**unsettled(s=(RSA,))), OPEN),
-    (rules.robot, one(versions=versions(TLS_1_0=U)), OPEN),
-    (rules.client_renegotiation, one(), PASS),
-    (rules.client_renegotiation, one(deep=deep(client_renegotiation=A)), FAIL),
-    (rules.client_renegotiation, one(deep=deep(client_renegotiation=U)), OPEN),
-    (rules.client_renegotiation, one(deep=None), OPEN),
-    (rules.client_renegotiation, modern(), NONE),
-    (rules.client_renegotiation, modern(versions=versions(TLS_1_2=U), deep=None), OPEN),
-    (rules.early_data, one(), PASS),
-    (rules.early_data, one(deep=deep(early_data=A)), FAIL),
-    (rules.early_data, one(deep=deep(early_data=U)), OPEN),
-    (rules.early_data, one(deep=None), OPEN),
-    (rules.early_data, one(versions=versions(TLS_1_3=R), deep=None), NONE),
-    (rules.early_data, one(versions=versions(TLS_1_3=U), deep=None), OPEN),
-    (rules.session_crossing, one(), PASS),
-    (rules.session_crossing, one(deep=deep(crossing=A)), FAIL),
-    (rules.session_crossing, one(deep=deep(crossing=U)), OPEN),
-    (rules.session_crossing, one(deep=None), OPEN),
-    (rules.session_crossing, one(deep=deep(others=0)), NONE),
-    (rules.ticket_lifetime, one(), PASS),
-    (rules.ticket_lifetime, one(ticket_lifetimes={V12: 7200, V13: 86401}), FAIL),
-    (rules.ticket_lifetime, one(ticket_lifetimes={}), OPEN),
-    (rules.ticket_lifetime, one(ticket_lifetimes={}, session_tickets=U), OPEN),
-    (rules.post_quantum, one(), PASS),
-    (rules.post_quantum, one(groups={V12: ("x25519",), V13: ("x25519",)}), FAIL),
+    (offered.suite_order, one(versions=versions(TLS_1_1=U)), OPEN),
+    (offered.forward_secrecy, one(), PASS),
+    (offered.forward_secrecy, one(suites=suites(RSA)), FAIL),
+    (offered.forward_secrecy, one(suites={Version.SSL_2_0: ("SSL_CK_RC4_128_WITH_MD5",)}), FAIL),
+    (offered.forward_secrecy, one(**unsettled(s=(RSA,))), OPEN),
+    (offered.forward_secrecy, one(**unsettled(s=(CBC,))), PASS),
+    (offered.forward_secrecy, one(versions=versions(TLS_1_2=U)), OPEN),
+    (offered.groups, one(), PASS),
+    (offered.groups, one(groups={V12: ("x25519", "secp192r1")}), FAIL),
+    (offered.groups, one(groups={V12: ("x25519", "brainpoolP256r1")}), OPEN),
+    (offered.groups, one(**unsettled(V13, g=("secp521r1",))), OPEN),
+    (offered.groups, one(**unsettled(V13, g=("brainpoolP256r1",))), PASS),
+    (offered.groups, one(versions=versions(TLS_1_3=U)), OPEN),
+    (offered.dh_parameters, one(), PASS),
+    (offered.dh_parameters, one(suites=suites(DHE), dh=dhe()), PASS),
+    (offered.dh_parameters, one(suites=suites(DHE), dh=dhe(weakness="shared")), PASS),
+    (offered.dh_parameters, one(suites=suites(DHE), dh=dhe(1024)), FAIL),
+    (offered.dh_parameters, one(suites=suites(DHE), dh=dhe(weakness="weak")), FAIL),
+    (offered.dh_parameters, one(suites=suites(DHE)), OPEN),
+    (offered.dh_parameters, one(**unsettled(s=(DHE,))), OPEN),
+    (offered.dh_parameters, one(versions=versions(TLS_1_1=U)), OPEN),
+    (offered.signature_schemes, one(), PASS),
+    (offered.signature_schemes, one(schemes={V12: ("rsa_pkcs1_sha256", SHA1)}), FAIL),
+    (offered.signature_schemes, one(**unsettled(h=(SHA1,))), OPEN),
+    (offered.signature_schemes, one(**unsettled(h=("rsa_pkcs1_sha512",))), PASS),
+    (offered.signature_schemes, one(versions=versions(TLS_1_2=U)), OPEN),
+    (handshake.compression, one(), PASS),
+    (handshake.compression, one(compression=A), FAIL),
+    (handshake.compression, one(compression=U), OPEN),
+    (handshake.secure_renegotiation, one(), PASS),
+    (handshake.secure_renegotiation, one(secure_renegotiation=R), FAIL),
+    (handshake.secure_renegotiation, one(secure_renegotiation=U), OPEN),
+    (handshake.extended_master_secret, one(), PASS),
+    (handshake.extended_master_secret, one(extended_master_secret=R), FAIL),
+    (handshake.extended_master_secret, one(extended_master_secret=U), OPEN),
+    (handshake.encrypt_then_mac, one(), NONE),
+    (handshake.encrypt_then_mac, one(suites=suites(CBC), encrypt_then_mac=A), PASS),
+    (handshake.encrypt_then_mac, one(suites=suites(CBC), encrypt_then_mac=R), FAIL),
+    (handshake.encrypt_then_mac, one(suites=suites(CBC)), OPEN),
+    (handshake.encrypt_then_mac, one(**unsettled(s=(CBC,))), OPEN),
+    (handshake.fallback_scsv, one(), PASS),
+    (handshake.fallback_scsv, one(fallback_scsv=R), FAIL),
+    (handshake.fallback_scsv, one(fallback_scsv=U), OPEN),
+    (handshake.fallback_scsv, modern(), NONE),
+    (handshake.fallback_scsv, modern(versions=versions(TLS_1_2=U)), OPEN),
+    (handshake.early_ccs, one(), PASS),
+    (handshake.early_ccs, one(early_ccs=A), FAIL),
+    (handshake.early_ccs, one(early_ccs=U), OPEN),
+    (handshake.heartbleed, one(), PASS),
+    (handshake.heartbleed, one(heartbeat=A), PASS),
+    (handshake.heartbleed, one(heartbeat=A, deep=deep(heartbleed=A)), FAIL),
+    (handshake.heartbleed, one(heartbeat=U, deep=deep(heartbleed=A)), FAIL),
+    (handshake.heartbleed, one(heartbeat=A, deep=deep(heartbleed=U)), OPEN),
+    (handshake.heartbleed, one(heartbeat=U, deep=None), OPEN),
+    (handshake.robot, one(), PASS),
+    (handshake.robot, one(suites=suites(RSA)), PASS),
+    (handshake.robot, one(suites=suites(RSA), deep=deep(robot=A)), FAIL),
+    (handshake.robot, one(suites=suites(RSA), deep=deep(robot=U)), OPEN),
+    (handshake.robot, one(suites=suites(RSA), deep=None), OPEN),
+    (handshake.robot, one(**unsettled(s=(RSA,))), OPEN),
+    (handshake.robot, one(versions=versions(TLS_1_0=U)), OPEN),
+    (handshake.client_renegotiation, one(), PASS),
+    (handshake.client_renegotiation, one(deep=deep(client_renegotiation=A)), FAIL),
+    (handshake.client_renegotiation, one(deep=deep(client_renegotiation=U)), OPEN),
+    (handshake.client_renegotiation, one(deep=None), OPEN),
+    (handshake.client_renegotiation, modern(), NONE),
+    (handshake.client_renegotiation, modern(versions=versions(TLS_1_2=U), deep=None), OPEN),
+    (handshake.early_data, one(), PASS),
+    (handshake.early_data, one(deep=deep(early_data=A)), FAIL),
+    (handshake.early_data, one(deep=deep(early_data=U)), OPEN),
+    (handshake.early_data, one(deep=None), OPEN),
+    (handshake.early_data, one(versions=versions(TLS_1_3=R), deep=None), NONE),
+    (handshake.early_data, one(versions=versions(TLS_1_3=U), deep=None), OPEN),
+    (handshake.session_crossing, one(), PASS),
+    (handshake.session_crossing, one(deep=deep(crossing=A)), FAIL),
+    (handshake.session_crossing, one(deep=deep(crossing=U)), OPEN),
+    (handshake.session_crossing, one(deep=None), OPEN),
+    (handshake.session_crossing, one(deep=deep(others=0)), NONE),
+    (handshake.ticket_lifetime, one(), PASS),
+    (handshake.ticket_lifetime, one(ticket_lifetimes={V12: 7200, V13: 86401}), FAIL),
+    (handshake.ticket_lifetime, one(ticket_lifetimes={}), OPEN),
+    (handshake.ticket_lifetime, one(ticket_lifetimes={}, session_tickets=U), OPEN),
+    (handshake.post_quantum, one(), PASS),
+    (handshake.post_quantum, one(groups={V12: ("x25519",), V13: ("x25519",)}), FAIL),
     (
-        rules.post_quantum,
+        handshake.post_quantum,
         one(groups={V13: ("x25519",)}, **unsettled(V13, g=("SecP256r1MLKEM768",))),
         OPEN,
     ),
-    (rules.post_quantum, one(groups={}, versions=versions(TLS_1_3=U)), OPEN),
-    (rules.client_certificate, one(client_certificate=ClientCertificate(Demand.REQUIRED)), PASS),
+    (handshake.post_quantum, one(groups={}, versions=versions(TLS_1_3=U)), OPEN),
     (
-        rules.client_certificate,
+        handshake.client_certificate,
+        one(client_certificate=ClientCertificate(Demand.REQUIRED)),
+        PASS,
+    ),
+    (
+        handshake.client_certificate,
         one(client_certificate=ClientCertificate(Demand.REQUIRED_HTTP)),
         PASS,
     ),
-    (rules.client_certificate, one(client_certificate=ClientCertificate(Demand.REQUESTED)), FAIL),
-    (rules.client_certificate, one(client_certificate=ClientCertificate(Demand.NONE)), FAIL),
-    (rules.client_certificate, one(client_certificate=ClientCertificate()), OPEN),
-    (rules.equal_nodes, one(), PASS),
-    (rules.equal_nodes, one(contradictions=("version",)), FAIL),
-    (rules.compression, one(contradictions=("version",)), OPEN),
-    (rules.extended_master_secret, one(contradictions=("version",)), OPEN),
+    (
+        handshake.client_certificate,
+        one(client_certificate=ClientCertificate(Demand.REQUESTED)),
+        FAIL,
+    ),
+    (handshake.client_certificate, one(client_certificate=ClientCertificate(Demand.NONE)), FAIL),
+    (handshake.client_certificate, one(client_certificate=ClientCertificate()), OPEN),
+    (handshake.equal_nodes, one(), PASS),
+    (handshake.equal_nodes, one(contradictions=("version",)), FAIL),
+    (handshake.compression, one(contradictions=("version",)), OPEN),
+    (handshake.extended_master_secret, one(contradictions=("version",)), OPEN),
 ]
 
 
@@ -459,30 +467,30 @@ def test_a_version_of_which_nothing_was_seen_passes_no_list() -> None:
         unknown={V13: Names()},
         refused={V13: rest(V13)},
     )
-    lists = (rules.suites, rules.forbidden_suites, rules.forward_secrecy, rules.robot)
+    lists = (offered.suites, offered.forbidden_suites, offered.forward_secrecy, handshake.robot)
     assert {rule.id: verdict(rule, seen) for rule in lists} == {rule.id: OPEN for rule in lists}
 
 
 def test_versions_that_are_not_there_are_not_refused() -> None:
     """A scan file that lacks a version proves nothing of it."""
     seen = one(versions={V12: A, V13: A})
-    for rule in (rules.versions, rules.deprecated_versions, rules.fallback_scsv):
-        assert verdict(rule, seen) in (OPEN, PASS if rule is rules.fallback_scsv else OPEN)
+    for rule in (offered.versions, offered.deprecated_versions, handshake.fallback_scsv):
+        assert verdict(rule, seen) in (OPEN, PASS if rule is handshake.fallback_scsv else OPEN)
 
 
 def test_the_prime_of_every_suite_counts() -> None:
     """Export suites have a prime of their own, of 512 bits."""
     seen = one(suites=suites(DHE, DHE_EXPORT), dh=dhe())
-    assert verdict(rules.dh_parameters, seen) is OPEN
+    assert verdict(offered.dh_parameters, seen) is OPEN
 
 
 def test_an_order_with_unsettled_suites_is_open() -> None:
     seen = one(suites={**ACCEPTED["suites"], V12: (GCM128,)}, **unsettled(s=(GCM256,)))
-    assert verdict(rules.suite_order, seen) is OPEN
+    assert verdict(offered.suite_order, seen) is OPEN
 
 
 def test_cbc_in_a_version_that_is_open_is_not_ruled_out() -> None:
-    assert verdict(rules.encrypt_then_mac, one(versions=versions(TLS_1_1=U))) is OPEN
+    assert verdict(handshake.encrypt_then_mac, one(versions=versions(TLS_1_1=U))) is OPEN
 
 
 @pytest.mark.parametrize(
@@ -492,12 +500,12 @@ def test_tickets_of_tls_1_3_are_not_ruled_out_by_the_extension_of_tls_1_2(
     seen: TlsObservation,
 ) -> None:
     seen = but(seen, deep=but(seen.deep, resumption_tickets=U) if seen.deep else None)
-    assert verdict(rules.ticket_lifetime, seen) is OPEN
+    assert verdict(handshake.ticket_lifetime, seen) is OPEN
 
 
 def test_tickets_of_tls_1_3_are_not_ruled_out_where_tls_1_2_gives_none() -> None:
     seen = one(session_tickets=R, ticket_lifetimes={}, deep=None)
-    assert verdict(rules.ticket_lifetime, seen) is OPEN
+    assert verdict(handshake.ticket_lifetime, seen) is OPEN
 
 
 def test_versions_before_tls_1_2_sign_with_md5_and_sha_1() -> None:
@@ -506,7 +514,7 @@ def test_versions_before_tls_1_2_sign_with_md5_and_sha_1() -> None:
     unsigned = {old: ("TLS_RSA_WITH_AES_128_CBC_SHA",)}
     for suites_of, expected in ((signed, FAIL), (unsigned, PASS)):
         seen = one(versions=versions(TLS_1_0=A), suites={**ACCEPTED["suites"], **suites_of})
-        assert verdict(rules.signature_schemes, seen) is expected
+        assert verdict(offered.signature_schemes, seen) is expected
 
 
 def test_the_observation_is_of_its_time() -> None:

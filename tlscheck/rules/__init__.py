@@ -16,8 +16,8 @@ from tlscheck.rules import (
 from tlscheck.rules.core import collect
 
 RULES = collect(
-    tls,
-    certificate,
+    *tls.MODULES,
+    *certificate.MODULES,
     *http.MODULES,
     addresses,
     registration,

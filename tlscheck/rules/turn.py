@@ -16,7 +16,7 @@ from tlscheck.observations.turn import (
     is_private,
 )
 from tlscheck.rules.core import NotApplicable, Problems, rule
-from tlscheck.rules.tls import ForbiddenSuites
+from tlscheck.rules.tls.offered import ForbiddenSuites
 from tlscheck.wire.dtls import DtlsVersion
 from tlscheck.wire.registry import SUITE_BY_NAME, SUITES
 

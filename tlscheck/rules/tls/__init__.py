@@ -1,0 +1,5 @@
+"""What is good about the TLS of an endpoint."""
+
+from tlscheck.rules.tls import handshake, offered
+
+MODULES = (offered, handshake)
