@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tlscheck.observations.exchange import End, Exchange
 from tlscheck.probes.asker import LADDER, Asker, Question
-from tlscheck.probes.questions import _EPOCH, CLASSIC
+from tlscheck.probes.questions import CLASSIC
+from tlscheck.probes.questions.lists import _EPOCH
 from tlscheck.wire.codec import DecodeError
 from tlscheck.wire.hello import (
     ClientHello,

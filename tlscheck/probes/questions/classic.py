@@ -1,0 +1,160 @@
+"""Questions about the suites and groups of SSL 3.0 to TLS 1.2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tlscheck.observations.knowledge import (
+    COMMON_GROUPS,
+    GROUP,
+    SCHEME,
+    SUITE,
+    Knowledge,
+    finite_alone,
+)
+from tlscheck.probes.asker import LADDER, Asker, Question
+from tlscheck.probes.questions.lists import (
+    all_groups,
+    all_schemes,
+    certificate_curve,
+    chunks,
+    left_open,
+    turned,
+    unasked,
+    undecided,
+    weak_first,
+    weak_group_order,
+    without_finite,
+)
+from tlscheck.wire.registry import (
+    GROUP_BY_NAME,
+    SUITE_BY_NAME,
+    Version,
+)
+
+_ORDINARY = {
+    "RSA": tuple(f"rsa_{form}_sha{n}" for form in ("pkcs1", "pss_rsae") for n in (256, 384, 512)),
+    "ECDSA": ("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"),
+}
+"""Schemes that ordinary servers sign with in TLS 1.2, by the kind of certificate."""
+
+
+def of_classic(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
+    """What settles suites and groups of a version that is offered."""
+    answers = [e for e in known.answered if e.version is version and e.most is version]
+    full_groups, full_schemes = all_groups(ask, version), all_schemes(ask, version)
+    turn = len(answers)
+    if turn < 2:
+        question = ask.classic(
+            version,
+            turned(undecided(known, version, SUITE, weak_first), turn)[: ask.shape.most_suites],
+            turned(undecided(known, version, GROUP, weak_group_order), turn) or full_groups,
+            undecided(known, version, SCHEME) or full_schemes,
+            tickets=turn % 2 == 0,
+        )
+        if unasked(known, question):
+            yield question
+            return
+    for chunk, groups in _suite_chunks(known, ask, version):
+        yield ask.classic(version, chunk, turned(groups, turn), full_schemes, tickets=turn % 2 == 0)
+    yield from _classic_groups(known, ask, version, turn)
+
+
+def _suite_chunks(
+    known: Knowledge, ask: Asker, version: Version
+) -> Iterator[tuple[list[str], list[str]]]:
+    """What is left of the suites, with groups: first all once, then in another cut and order.
+
+    The second time suites with a finite field stand apart, and without the groups of RFC 7919: a
+    server that chooses one and has no parameters for it fails as if it refused the whole list, and
+    one that heeds those groups has its own parameters only for who does not. And what stood in the
+    second half of a list stands in the first half of the next, for servers that look only at the
+    first so many.
+    """
+    claims, groups = known.claims(version, SUITE), all_groups(ask, version)
+    left = [n for n in known.pending(version, SUITE) if claims[n] < known.needed]
+    if not left:
+        return
+    fewest = min(claims[n] for n in left)
+    names = weak_first([n for n in left if claims[n] == fewest])
+    accepted = len(known.accepted(version, SUITE))
+    lanes = 1 if accepted < 4 else 2 if accepted < 8 else 4 if accepted < 16 else 6
+    if fewest % 2 == 0 and not known.breaks_off(version):
+        most = ask.shape.most_suites
+        if ask.shape is LADDER[0]:
+            most = max(most, known.depth(version))
+        yield from ((chunk, groups) for chunk in chunks(names, lanes, most))
+        return
+    names.reverse()
+    along = known.claims(version, SUITE, finite=True)
+    others = [n for n in names if not SUITE_BY_NAME[n].finite]
+    finite = [n for n in names if SUITE_BY_NAME[n].finite]
+    bare, full = [n for n in finite if along[n]], [n for n in finite if not along[n]]
+    for part, offered in ((others, groups), (bare, without_finite(groups)), (full, groups)):
+        yield from ((chunk, offered) for chunk in chunks(part, 1, ask.shape.most_suites) if chunk)
+
+
+def _classic_groups(
+    known: Knowledge, ask: Asker, version: Version, turn: int
+) -> Iterator[Question]:
+    full_groups, full_schemes = all_groups(ask, version), all_schemes(ask, version)
+    accepted = [SUITE_BY_NAME[n] for n in known.accepted(version, SUITE)]
+    elliptic = [s.name for s in accepted if s.elliptic]
+    free = [s.name for s in accepted if s.elliptic and s.authentication != "ECDSA"]
+    signed = [s.name for s in accepted if s.signed]
+    groups = [g for g in left_open(known, version, GROUP) if GROUP_BY_NAME[g].kind == "ec"]
+    schemes = left_open(known, version, SCHEME) if signed else []
+    suites = turned(weak_first(free or elliptic), turn)
+    likely = [s for s in schemes if _likely(s, signed)]
+    if set(groups) & COMMON_GROUPS and likely and suites:
+        # Two lanes: groups with one part of the schemes, the other part with all groups.
+        aside = likely[::2] if len(likely) >= 4 else []
+        rest = [s for s in schemes if s not in aside]
+        lanes = [(turned(groups, turn), rest)] + [(full_groups, aside)] * bool(aside)
+        questions = [
+            ask.classic(version, suites, *lane, about=GROUP, tickets=turn % 2 == 0)
+            for lane in lanes
+        ]
+        if any(unasked(known, question) for question in questions):
+            yield from questions
+            return
+    if groups and suites:
+        offered = turned(groups, turn)
+        if not free and (curve := certificate_curve(known)):
+            # What the certificate's own curve is preferred to, and what is taken without it.
+            offered = [g for g in offered if g != curve]
+            if offered:
+                yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
+            offered = [*offered, curve]
+        yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
+    if schemes:
+        good = full_groups[::-1]  # which shows whose order of groups decides
+        if alone := finite_alone(signed):
+            # The groups with which these were taken before.
+            taken = (e for e in known.answered if e.version is version and e.suite in alone)
+            good = max((list(e.groups) for e in taken), key=len, default=[]) or good
+        yield ask.classic(version, turned(weak_first(signed), turn), good, schemes, about=SCHEME)
+    if version is Version.TLS_1_2:
+        yield from _finite_groups(known, ask, [s.name for s in accepted if s.finite])
+
+
+def _likely(scheme: str, signed: Sequence[str]) -> bool:
+    """Whether ordinary servers with certificates for the suites *signed* sign so in TLS 1.2."""
+    kinds = {SUITE_BY_NAME[name].authentication for name in signed}
+    return any(scheme in _ORDINARY.get(kind, ()) for kind in kinds)
+
+
+def _finite_groups(known: Knowledge, ask: Asker, suites: list[str]) -> Iterator[Question]:
+    """Whether DHE heeds the groups of RFC 7919, and if so, which it takes."""
+    version = Version.TLS_1_2
+    if not suites:
+        return
+    schemes = all_schemes(ask, version)
+    if not known.finite_free:
+        yield ask.classic(version, suites, without_finite(all_groups(ask, version)), schemes)
+    if not known.finite_asked:
+        yield ask.classic(version, suites, (), all_schemes(ask, version), about=GROUP)
+    else:
+        left = [g for g in left_open(known, version, GROUP) if GROUP_BY_NAME[g].kind == "ff"]
+        if left:
+            yield ask.classic(version, suites, left, all_schemes(ask, version), about=GROUP)

@@ -1,0 +1,138 @@
+"""Questions about the suites, groups and signature schemes of TLS 1.3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tlscheck.observations.knowledge import (
+    GROUP,
+    SCHEME,
+    SUITE,
+    Knowledge,
+)
+from tlscheck.probes.asker import Asker, Question, has_share
+from tlscheck.probes.questions.lists import (
+    PLAUSIBLE,
+    all_groups,
+    all_schemes,
+    is_hybrid,
+    key_of,
+    left_open,
+    turned,
+    unasked,
+    undecided,
+    weak_first,
+)
+from tlscheck.wire.registry import (
+    GROUP_BY_NAME,
+    Version,
+)
+
+_SCHEMES_OF = {
+    "RSA": ("rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"),
+    "secp256r1": ("ecdsa_secp256r1_sha256",),
+    "secp384r1": ("ecdsa_secp384r1_sha384",),
+    "secp521r1": ("ecdsa_secp521r1_sha512",),
+    "": ("rsa_pss_rsae_sha256", "ecdsa_secp256r1_sha256"),
+}
+
+
+def of_modern(known: Knowledge, ask: Asker) -> Iterator[Question]:
+    """What settles suites, groups and signature schemes of TLS 1.3."""
+    version = Version.TLS_1_3
+    answers = [e for e in known.answered if e.version is version and e.most is version]
+    turn = len(answers)
+    full_groups, full_schemes = all_groups(ask, version), all_schemes(ask, version)
+    if turn < 1:
+        question = ask.modern(
+            turned(undecided(known, version, SUITE, weak_first), turn),
+            [g for g in full_groups if g not in known.accepted(version, GROUP)] or full_groups,
+            full_schemes,
+        )
+        if unasked(known, question):
+            yield question
+            return
+    claims = known.claims(version, SUITE)
+    left = [n for n in known.pending(version, SUITE) if claims[n] < known.needed]
+    if left:
+        yield ask.modern(turned(weak_first(left), turn), turned(full_groups, turn), full_schemes)
+    yield from _modern_groups(known, ask, turn)
+
+
+def _modern_groups(known: Knowledge, ask: Asker, turn: int) -> Iterator[Question]:
+    version = Version.TLS_1_3
+    suites = turned(weak_first(known.accepted(version, SUITE)), turn)
+    groups = [g for g in left_open(known, version, GROUP) if ask.hybrids or not is_hybrid(g)]
+    plausible = [g for g in groups if g in PLAUSIBLE]
+    untried = _untried_schemes(known)
+    found = len(known.accepted(version, GROUP))
+    if groups:
+        lanes = 1 if found < 2 or len(plausible) < 3 else 3 if len(plausible) >= 6 else 2
+        for i in range(lanes):
+            chunk = turned(groups[i::lanes], turn)
+            riding = untried[i : i + 1] if set(chunk) & PLAUSIBLE else []
+            schemes = riding or all_schemes(ask, version)
+            yield ask.modern(suites, chunk, schemes, retry=bool(riding), about=GROUP)
+    if not plausible:
+        yield from _modern_schemes(known, ask, suites, untried)
+
+
+def _modern_schemes(
+    known: Knowledge, ask: Asker, suites: list[str], untried: list[str]
+) -> Iterator[Question]:
+    """Schemes one by one, with a real share: what no certificate can sign with shows as an alert.
+
+    All that is left is asked for together. When that is taken, a bogus scheme tells whether the
+    server looks at schemes before it answers at all.
+    """
+    version = Version.TLS_1_3
+    own = [g for g in known.accepted(version, GROUP) if has_share(g)]
+    if not own:
+        return
+    group = min(own, key=lambda g: GROUP_BY_NAME[g].share_length)
+
+    def question(schemes: Sequence[str]) -> Question:
+        return ask.modern(suites, [group], schemes, shares=[group], about=SCHEME)
+
+    left = left_open(known, version, SCHEME)
+    if untried:
+        yield from (question([scheme]) for scheme in untried)
+        return
+    if not left:
+        return
+    unexplained = _unexplained(known, left)
+    if not unexplained:
+        yield question(left)
+        return
+    bogus = question(())
+    if unasked(known, bogus):
+        yield bogus
+    elif not any(e.key == key_of(bogus) for e in known.answered):
+        half = len(unexplained) // 2
+        yield from (question(part) for part in (unexplained[:half], unexplained[half:]) if part)
+
+
+def _unexplained(known: Knowledge, left: Sequence[str]) -> list[str]:
+    """The smallest list of schemes that got a ServerHello without any that is known as accepted."""
+    accepted = set(known.accepted(Version.TLS_1_3, SCHEME))
+    lists = [
+        [name for name in left if name in e.schemes]
+        for e in known.answered
+        if e.version is Version.TLS_1_3
+        and e.flight.hello
+        and len(e.groups) == 1
+        and e.schemes
+        and not accepted & set(e.schemes)
+    ]
+    return min((some for some in lists if some), key=len, default=[])
+
+
+def _untried_schemes(known: Knowledge) -> list[str]:
+    """Schemes that fit the certificates seen and were not yet offered by themselves in TLS 1.3."""
+    kinds = {e.key_kind for e in known.answered if e.key_kind}
+    if any("rsa" in name for name in known.accepted(Version.TLS_1_3, SCHEME)):
+        kinds.add("RSA")
+    tried = {e.schemes[0] for e in known.own if e.most is Version.TLS_1_3 and len(e.schemes) == 1}
+    return [
+        s for kind in sorted(kinds or {""}) for s in _SCHEMES_OF.get(kind, ()) if s not in tried
+    ]

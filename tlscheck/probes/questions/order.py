@@ -1,0 +1,53 @@
+"""Questions that show by whose order suites and groups are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tlscheck.model import State
+from tlscheck.observations.exchange import Exchange
+from tlscheck.observations.knowledge import (
+    GROUP,
+    SUITE,
+    Knowledge,
+)
+from tlscheck.observations.order import chacha, conclusive, uncompared
+from tlscheck.probes.asker import Asker, Question
+from tlscheck.probes.questions.lists import (
+    all_groups,
+    all_schemes,
+    imagined,
+    weak_first,
+    weak_group_order,
+)
+from tlscheck.wire.registry import (
+    Version,
+)
+
+
+def orders(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]:
+    """The accepted ones forwards and backwards, or with ChaCha20 first."""
+    suites = weak_first(known.accepted(version, SUITE))
+    groups = weak_group_order(known.accepted(version, GROUP))
+    full_groups, schemes = all_groups(ask, version), all_schemes(ask, version)
+    lists = []
+    if not conclusive(known, version, SUITE):
+        lists = [(suites, full_groups), (suites[::-1], full_groups)]
+    elif not conclusive(known, version, GROUP):
+        lists = [(suites, groups), (suites, groups[::-1])]
+    elif pairs := uncompared(known, version):
+        lists = [(list(pair), full_groups) for pair in pairs]
+    elif chacha(known, version) is State.UNKNOWN and len(suites) > 1:
+        first = [s for s in suites if "CHACHA20" in s]
+        lists = [(first + [s for s in suites if s not in first], full_groups)]
+    for some, of in lists:
+        if version is Version.TLS_1_3:
+            question = ask.modern(some, of, schemes, about="order")
+        else:
+            question = ask.classic(version, some, of, schemes, about="order")
+        if not any(_same_lists(e, imagined(question)) for e in known.own):
+            yield question
+
+
+def _same_lists(e: Exchange, other: Exchange) -> bool:
+    return e.key == other.key and e.suites == other.suites and e.groups == other.groups
