@@ -75,6 +75,9 @@ def whys(data: bytes) -> list[Why]:
     return [each.why for each in found.unread]
 
 
+REFUSALS = ("不適合", "非対応", "不可", "×", "無", "未達", "NG", "対応なし")
+
+
 @pytest.mark.parametrize(
     ("head", "mark", "read"),
     [
@@ -91,6 +94,20 @@ def whys(data: bytes) -> list[Why]:
         ("はい/いいえ", "いいえ", False),
         ("対応状況", "対応済み", True),
         ("判定結果", "×", True),
+        ("確認項目", "TLS1.0を使用しないこと", True),
+        *((head, "○", False) for head in REFUSALS),
+        ("備考", "来年度に実施する予定", False),
+        ("備考", "一部サーバーはTLS1.0を許可", False),
+        ("備考", "実際には未設定", False),
+        ("特記事項", "本番未反映", False),
+        ("適用", "しない", False),
+        ("該当性", "該当しない", False),
+        ("自己評価", "3（未実施）", False),
+        ("達成度", "0%", False),
+        ("対応区分", "計画", False),
+        ("完了予定日", "2027/4/1", False),
+        ("対応期限", "2027年3月末", False),
+        ("導入時期", "次期更改時", False),
     ],
 )
 def test_a_no_beside_a_claim_leaves_it_unread(head: str, mark: str, read: bool) -> None:
@@ -189,6 +206,55 @@ def test_a_cell_with_a_run_that_is_struck_through_is_not_read() -> None:
     found = read("f", out.getvalue())
     assert [(c.item, c.kind) for c in found.claims] == [("45", "versions_among")]
     assert [u.why for u in found.unread] == [Why.STRUCK]
+
+
+def besides(data: bytes) -> list[tuple[str, tuple[str, ...]]]:
+    return [(c.item, c.beside) for c in read("f.xlsx", data).claims]
+
+
+@pytest.mark.parametrize("head", ["No", "NO", "Ｎｏ", "no", "№", "No."])
+def test_a_column_of_numbers_says_no_to_nothing(head: str) -> None:
+    heads = (head, "項目", "対応策")
+    assert kinds(workbook((1, "暗号化", "HSTSを設定"), heads=heads)) == [("1", "hsts", "")]
+
+
+def test_what_a_remark_says_stands_beside_the_claim() -> None:
+    rows = ((44, "HSTSを設定", "嘘です"), (45, "TLS1.3のみ", "対応済み"))
+    assert besides(workbook(*rows, heads=("項番", "対応策", "コメント"))) == [
+        ("44", ("嘘です",)), ("45", ()),
+    ]  # fmt: skip
+
+
+def test_further_rows_of_an_item_stand_beside_its_claims() -> None:
+    rows = ((44, "HSTSを設定"), ("", "ただし、実は別の話です。"), (45, "TLS1.3のみ"))
+    assert besides(workbook(*rows, heads=("項番", "対応策"))) == [
+        ("44", ("ただし、実は別の話です",)), ("45", ()),
+    ]  # fmt: skip
+
+
+def test_headings_and_notes_that_take_back_stand_beside_the_claims() -> None:
+    rows = (
+        ("以下は未実施の項目", ""), (44, "HSTSを設定"), ("通信", ""), (45, "TLS1.3のみ"),
+        ("※ 予定を含む", ""),
+    )  # fmt: skip
+    assert besides(workbook(*rows, heads=("項番", "対応策"))) == [
+        ("44", ("以下は未実施の項目", "※ 予定を含む")), ("45", ("※ 予定を含む",)),
+    ]  # fmt: skip
+    data = workbook((44, "HSTSを設定"), heads=("項番", "対応策"))
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    page = book.active
+    assert page is not None
+    page.title = "未対応項目"
+    page["A1"] = "対応策一覧（2027年度実施予定）"
+    page["B1"] = None
+    page["B4"].comment = openpyxl.comments.Comment("実は違います", "鈴木")
+    out = io.BytesIO()
+    book.save(out)
+    found = read("f", out.getvalue())
+    assert [c.beside for c in found.claims] == [
+        ("未対応項目", "対応策一覧（2027年度実施予定）", "実は違います")
+    ]
+    assert [(u.place, u.why) for u in found.unread] == [("B4", Why.COMMENT)]
 
 
 def test_a_second_column_of_countermeasures_is_listed() -> None:

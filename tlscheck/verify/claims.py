@@ -82,6 +82,8 @@ class Why(StrEnum):
     """They are struck through."""
     HIDDEN = "hidden"
     """Their sheet is hidden."""
+    COMMENT = "comment"
+    """They are a comment on a cell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import io
 import re
-import unicodedata
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import defusedxml
+import defusedxml.ElementTree
 import openpyxl
-from openpyxl.cell.rich_text import CellRichText
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml import DEFUSEDXML
 
-from tlscheck import targets
-from tlscheck.errors import ClaimsError, TargetError
+from tlscheck.errors import ClaimsError
 from tlscheck.text import visible
 from tlscheck.verify import prose
+from tlscheck.verify import row as row_of
 from tlscheck.verify.claims import Claim, Claims, Unread, Why
+from tlscheck.verify.row import Cell, Heads
 
 MOST_BYTES = 20_000_000
 """Of the file."""
@@ -41,49 +42,6 @@ MOST_PROSE = 400_000
 _FIRST_ROWS, _LAST_COLUMN = 40, 1000
 """Among which the heads stand."""
 
-_SAID = ("対応策", "countermeasure")
-_BEHIND = r"(?:\(.*)?"
-_HEADS: Mapping[str, re.Pattern[str]] = {
-    "said": re.compile(".{0,10}(?:対応策|countermeasure).{0,30}"),
-    "item": re.compile(r"項番|項目番号|番号|no\.?|itemno\.|item"),
-    "target": re.compile(
-        r"(?:検査|評価)?対象(?:サーバー?|ホスト名?|url|fqdn)?"
-        + _BEHIND
-        + r"|接続先(?:サーバー?|ホスト名?|url|fqdn)?"
-        + _BEHIND
-        + r"|targets?"
-        + _BEHIND
-    ),
-}
-"""What the heads of the columns are, without spaces. A column headed 対象外 is none of targets."""
-_NO = re.compile(
-    r"(?:いいえ|対象外|非該当|該当なし|(?:実施|対応|導入)?予定|未実施|未対応|no|n/a|notapplicable|planned)"
-    + _BEHIND
-)
-"""Heads of columns in which a mark says no."""
-_UNMARKED = frozenset(("", "□", "☐", "-", "ー", "－", "―", "−", "×", "✕", "0", "false", "no"))
-_ANSWER = re.compile(
-    r"(?:回答|対応|状況|適否|可否|(?:対応|実施)(?:状況|有無|の有無)|はい/いいえ|status|answer)"
-    + _BEHIND
-)
-"""Heads of columns whose words may say no."""
-_SHORT_NO = re.compile(
-    r"[×✕✖✗✘]|いいえ|否|無|ng|no|不可|不適合|(?:対応)?不要|対象外|非該当|該当なし|未.{0,6}|(?:実施|対応)?予定"
-    r"|計画中|検討中|準備中|来年度|来期|[0-9]{4}年.{0,8}|n/a|false|planned|ただし.*"
-)
-"""What says no, or later, wherever it stands in a row."""
-_JUDGED = re.compile("判定結果.*|確認した.*|改善策.*|result|evidence")
-"""Heads of the evaluator's columns, and not the vendor's."""
-_ABOUT = re.compile(
-    r"(?:対象)?(?:システム|機器|装置|機能|環境|拠点|区間|経路)(?:名称?)?"
-    + _BEHIND
-    + "|systems?|devices?"
-)
-"""Heads of columns that say what a row speaks of, other than by hosts."""
-_UNSURE = re.compile("予定|今後|将来|未|例|推奨|要求|計画|医療機関|plan|example|recommend|required")
-"""In a head of claims: they are none."""
-_AGAIN = re.compile(r".{0,10}(?:対応策|countermeasures?)(?:の?内容)?" + _BEHIND)
-"""The head of a further table, below another."""
 _BROKEN = (
     zipfile.BadZipFile,
     InvalidFileException,
@@ -105,52 +63,46 @@ _BROKEN = (
 """What openpyxl raises about files that are not what they should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A countermeasure as it stands in the sheet."""
-
-    place: str
-    item: str
-    targets: tuple[str, ...]
-    """Of which it speaks; none: of all."""
-    words: str
-    why: Why | None = None
-    """Why it is not to be read."""
-    about: tuple[str, ...] = ()
-    """What else the row says that it speaks of."""
-
-
 class _BeyondError(Exception):
     """Claims stand where nothing is read any more."""
 
 
 def read(file: str, data: bytes) -> Claims:
     """The claims in the workbook *data*. ClaimsError."""
-    claims: list[Claim] = []
+    read: list[tuple[Cell, Sequence[prose.Read]]] = []
     unread: list[Unread] = []
+    near = defaultdict[str, list[str]](list)
     room = MOST_PROSE
     for cell in cells(file, data):
-        why = cell.why or (Why.TOO_LONG if len(cell.words) > min(MOST_WORDS, room) else None)
-        if why:
-            unread.append(Unread(cell.words[: prose.MOST], why, cell.item, cell.place))
-            continue
-        room -= len(cell.words)
-        found, left = prose.read(cell.words)
-        claims += (
-            Claim(
-                each.kind,
-                each.value,
-                cell.item,
-                target,
-                each.words,
-                cell.place,
-                (*cell.about, *each.beside),
-            )
-            for each in found
-            for target in cell.targets or ("",)
-        )
-        unread += (Unread(each.words, each.why, cell.item, cell.place) for each in left)
+        most = min(MOST_WORDS, room)
+        found, left = _read(cell, most)
+        room -= len(cell.words) if not cell.why and len(cell.words) <= most else 0
+        read.append((cell, found))
+        unread += left
+        near[cell.group] += (each.words for each in left)
+    comments = _comments(file, data)
+    for place, words in comments:
+        unread.append(Unread(words[: prose.MOST], Why.COMMENT, place=place))
+    for cell, _ in read:
+        at = cell.place.rpartition("!")[2]
+        near[cell.group] += (words for place, words in comments if place == at)
+    claims = (
+        Claim(each.kind, each.value, cell.item, target, each.words, cell.place, beside)
+        for cell, found in read
+        for beside in [tuple(dict.fromkeys((*cell.about, *near[cell.group])))]
+        for each in found
+        for target in cell.targets or ("",)
+    )
     return Claims(file, tuple(claims), tuple(unread))
+
+
+def _read(cell: Cell, most: int) -> tuple[Sequence[prose.Read], Sequence[Unread]]:
+    """What the cell claims, and what of it was not read; all of it where it has too many words."""
+    why = cell.why or (Why.TOO_LONG if len(cell.words) > most else None)
+    if why:
+        return (), [Unread(cell.words[: prose.MOST], why, cell.item, cell.place)]
+    found, left = prose.read(cell.words)
+    return found, [Unread(each.words, each.why, cell.item, cell.place) for each in left]
 
 
 def cells(file: str, data: bytes) -> tuple[Cell, ...]:
@@ -185,6 +137,28 @@ def cells(file: str, data: bytes) -> tuple[Cell, ...]:
     return tuple(found)
 
 
+def _comments(file: str, data: bytes) -> list[tuple[str, str]]:
+    """The comments of all sheets, with the cell at which each stands. ClaimsError."""
+    found = []
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            for name in filter(_COMMENTS.fullmatch, parts.namelist()):
+                for one in defusedxml.ElementTree.fromstring(parts.read(name)).iter():
+                    if one.tag.rpartition("}")[2] in ("comment", "threadedComment"):
+                        words = " ".join("".join(one.itertext()).split())
+                        found.append((one.get("ref", ""), words))
+    except _BROKEN as error:
+        raise ClaimsError(
+            "{file}: cannot be read as a workbook ({detail}); save it anew as .xlsx",
+            file=file,
+            detail=type(error).__name__,
+        ) from None
+    return [(place, words) for place, words in found if words]
+
+
+_COMMENTS = re.compile(r"xl/(?:comments|threadedComments)[^.]*[.]xml")
+
+
 def _opened(data: bytes) -> list[Cell] | None:
     book = openpyxl.load_workbook(
         io.BytesIO(data), read_only=True, keep_links=False, rich_text=True
@@ -193,7 +167,7 @@ def _opened(data: bytes) -> list[Cell] | None:
     for number, sheet in enumerate(book.worksheets):
         first = MOST_COLUMNS + 1 if number < MOST_SHEETS else 1
         over = sheet.iter_rows(max_row=_FIRST_ROWS, min_col=first, max_col=_LAST_COLUMN)
-        if any(map(_heads, over)):
+        if any(map(row_of.heads, over)):
             raise _BeyondError(sheet.title)
         if number < MOST_SHEETS:
             here = _of_sheet(sheet.title, sheet.iter_rows(max_col=MOST_COLUMNS))
@@ -230,153 +204,67 @@ def _weigh(file: str, data: bytes) -> None:
 
 def _of_sheet(title: str, rows: Iterable[Sequence[Any]]) -> list[Cell] | None:
     """The countermeasures of a sheet; ``None`` where none of its columns is headed so."""
-    heads: _Heads | None = None
-    tables: list[list[Cell]] = []
+    heads: Heads | None = None
+    tables: list[_Table] = []
+    above = [title]
     for number, row in enumerate(rows, 1):
-        again = _heads(row, _AGAIN if heads else None) if number <= MOST_ROWS else None
+        again = row_of.heads(row, again=heads is not None) if number <= MOST_ROWS else None
         if again is not None:
             heads = again
-            tables.append([])
+            above += filter(None, [row_of.alone(row)])  # a title may look like a head
+            tables.append(_Table(title, tuple(filter(row_of.doubtful, above[-_ABOVE:]))))
             continue
-        if heads is None and number > MOST_ROWS:
-            return None
         if heads is None:
+            if number > MOST_ROWS:
+                return None
+            above += filter(None, [row_of.alone(row)])
             continue
-        here = list(_cells(title, number, row, heads))
+        here = list(row_of.cells(title, number, row, heads))
         if here and number > MOST_ROWS:
             raise _BeyondError(here[0].place)
-        if not here and not tables[-1] and number <= MOST_ROWS:  # heads of two rows
-            heads = replace(heads, no=(*heads.no, *_columns(row, _NO)))
-        tables[-1] += here
-    return [cell for table in tables for cell in _aimed(table)] if tables else None
+        if not here and not tables[-1].cells and number <= MOST_ROWS:
+            heads = heads.and_below(row)
+        tables[-1].take(number, here, row_of.alone(row) if number <= MOST_ROWS else "")
+    return [cell for table in tables for cell in table.aimed()] if tables else None
 
 
-def _aimed(table: Sequence[Cell]) -> Iterator[Cell]:
-    """The cells; where rows name targets, one that names none may belong to any of them."""
-    named = any(cell.targets for cell in table)
-    for cell in table:
-        aimless = named and not cell.targets and cell.why is None
-        yield replace(cell, why=Why.NO_TARGET) if aimless else cell
+_ABOVE = 5
+"""So many headings above a table may be about it, with the sheet's title."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Heads:
-    """The columns by what they hold, counted from 0."""
+@dataclass
+class _Table:
+    """The countermeasures below one row of heads."""
 
-    said: int
-    further: tuple[int, ...]
-    """Other columns that are headed like it."""
-    item: int | None
-    target: int | None
-    no: tuple[int, ...]
-    """Those in which a mark says no."""
-    answer: tuple[int, ...]
-    """Those whose words may."""
-    judged: tuple[int, ...]
-    """The evaluator's."""
-    about: tuple[int, ...]
-    """Those that say, in words, what a row speaks of."""
-    unsure: bool
-    """Whether the head says that the words below are no claims."""
+    title: str
+    above: tuple[str, ...]
+    """Headings that may take back what stands below them."""
+    cells: list[Cell] = field(default_factory=list)
+    section: tuple[str, ...] = ()
+    """The last heading within the table, where it may do so."""
+    notes: tuple[str, ...] = ()
+    """Notes that may be about all cells."""
+    group: str = ""
 
+    def take(self, number: int, cells: Sequence[Cell], alone: str) -> None:
+        """The next row: its cells, or the words that stand *alone* in it."""
+        if not cells and alone.startswith(_NOTES):
+            self.notes += (alone,) if row_of.doubtful(alone) else ()
+        elif not cells and alone:
+            self.section = (alone,) if row_of.doubtful(alone) else ()
+        if any(cell.item for cell in cells) or not self.group:
+            self.group = f"{self.title}!{number}"
+        self.cells += (
+            replace(cell, about=(*self.section, *cell.about), group=self.group) for cell in cells
+        )
 
-def _columns(row: Sequence[Any], head: re.Pattern[str]) -> list[int]:
-    texts = ((column, _text(cell)) for column, cell in enumerate(row))
-    return [column for column, text in texts if text and head.fullmatch(_plain(text))]
-
-
-def _heads(row: Sequence[Any], said: re.Pattern[str] | None = None) -> _Heads | None:
-    """The columns, where the row is the one of heads; *said*: what that of the claims is called."""
-    texts = {column: _plain(text) for column, cell in enumerate(row) if (text := _text(cell))}
-    found = {name: _columns(row, head) for name, head in _HEADS.items()}
-    if not (found["said"] if said is None else _columns(row, said)):
-        return None
-    column = min(found["said"], key=lambda column: texts[column] not in _SAID)
-    return _Heads(
-        column,
-        tuple(other for other in found["said"] if other != column),
-        next(iter(found["item"]), None),
-        next(iter(found["target"]), None),
-        tuple(_columns(row, _NO)),
-        tuple(_columns(row, _ANSWER)),
-        tuple(_columns(row, _JUDGED)),
-        tuple(_columns(row, _ABOUT)),
-        bool(_UNSURE.search(texts[column])),
-    )
+    def aimed(self) -> Iterator[Cell]:
+        """The cells; where rows name targets, one that names none may belong to any of them."""
+        named = any(cell.targets for cell in self.cells)
+        for cell in self.cells:
+            aimless = named and not cell.targets and cell.why is None
+            about = (*self.above, *cell.about, *self.notes)
+            yield replace(cell, why=Why.NO_TARGET if aimless else cell.why, about=about)
 
 
-def _cells(title: str, number: int, row: Sequence[Any], heads: _Heads) -> Iterator[Cell]:
-    def at(column: int | None) -> str:
-        return _text(row[column]) if column is not None and column < len(row) else ""
-
-    if not any(at(column).strip() for column in (heads.said, *heads.further)):
-        return
-    item = _first_number(row[: heads.said]) if heads.item is None else _number(at(heads.item))
-    denied = any(_plain(at(column)) not in _UNMARKED for column in heads.no)
-    denied = denied or any(prose.denies(at(column)) for column in heads.answer)
-    others = set(range(len(row))) - {heads.said, heads.item, heads.target, *heads.no, *heads.judged}
-    denied = denied or any(_SHORT_NO.fullmatch(_plain(at(column))) for column in others)
-    aims, clear = _targets(at(heads.target))
-    about = tuple(filter(None, (" ".join(at(column).split()) for column in heads.about)))
-    for column in (heads.said, *heads.further):
-        words = at(column)
-        if words.strip():
-            letter = openpyxl.utils.get_column_letter(column + 1)
-            formula = getattr(row[column], "data_type", "") == "f"
-            reasons = {
-                Why.FORMULA: formula,
-                Why.OTHER_COLUMN: column != heads.said,
-                Why.STRUCK: _struck(row[column]),
-                Why.BESIDE: denied or heads.unsure,
-                Why.UNCLEAR_TARGET: not clear,
-                Why.ELSEWHERE: any(map(prose.strays, about)),
-            }
-            why = next((why for why, so in reasons.items() if so), None)
-            yield Cell(f"{title}!{letter}{number}", item, aims, words, why, about)
-
-
-def _struck(cell: Any) -> bool:
-    """Whether the cell, or a run of it, is struck through."""
-    fonts = [getattr(cell, "font", None)]
-    if isinstance(cell.value, CellRichText):
-        fonts += (getattr(run, "font", None) for run in cell.value)
-    return any(getattr(font, "strike", None) for font in fonts)
-
-
-def _targets(text: str) -> tuple[tuple[str, ...], bool]:
-    """The targets that a cell names, and whether it names nothing else."""
-    found = tuple(filter(None, re.split(r"[\s,、，;；]+", text)))
-    try:
-        for each in found:
-            targets.parse(each)
-    except TargetError:
-        return found, False
-    return found, True
-
-
-def _text(cell: Any) -> str:
-    value = getattr(cell, "value", None)
-    if value is None or isinstance(value, bool):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _plain(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text[:200]).split()).casefold()
-
-
-_ITEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,30}")
-
-
-def _number(text: str) -> str:
-    """The item's id in a cell such as ``44`` or ``項番44``; empty where there is none."""
-    plain = unicodedata.normalize("NFKC", text[:200]).strip().removeprefix("項番").strip(" .()")
-    return plain if _ITEM.fullmatch(plain) else ""
-
-
-def _first_number(row: Sequence[Any]) -> str:
-    """The item's id where its column has no head, as in the official sheet."""
-    found = (_number(_text(cell)) for cell in row[:4])
-    return next((number for number in found if number[:1].isdigit()), "")
+_NOTES = ("※", "*", "＊", "注")

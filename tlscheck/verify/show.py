@@ -37,6 +37,7 @@ WHYS = {
     "unclear_target": _N("what stands in the column of targets is no host, URL or list of them"),
     "struck": _N("struck through"),
     "hidden": _N("in a hidden sheet"),
+    "comment": _N("a comment on a cell"),
 }
 _BULLETS = {Kind.PROBLEM: "✗", Kind.OPEN: "?", Kind.NOTE: "·"}
 _TOLD = ("", "not_settled", "missed", "to_declare")
