@@ -82,11 +82,12 @@ def _gathered(text: str) -> tuple[list[Read], list[Left]]:
 
 
 def _contradict(claims: Sequence[Read]) -> bool:
-    """Whether what is said of versions in one cell cannot all be meant."""
+    """Whether what is said of versions, or of issuers, in one cell cannot all be meant."""
     said = {kind: [set(c.value) for c in claims if c.kind == kind] for kind in _OF_VERSIONS}
     among, offered, refused = (said[kind] for kind in _OF_VERSIONS)
     return (
-        any(one != other for one in among for other in among)
+        len({c.value for c in claims if c.kind == "issuer"}) > 1
+        or any(one != other for one in among for other in among)
         or any(some - every for some in offered for every in among)
         or any(some & none for some in (*among, *offered) for none in refused)
     )
@@ -152,7 +153,7 @@ def sentences(text: str) -> Iterator[str]:
     A line's end ends a sentence only where the next line is a bullet or empty, or where the line
     ends as sentences do: what denies it may stand in the next line. No claim reaches over one.
     """
-    plain = _NUMBERED.sub("・", unicodedata.normalize("NFKC", text))
+    plain = _NUMBERED.sub("\n・", unicodedata.normalize("NFKC", _CIRCLED.sub("\n・", text)))
     for part in _END.split(plain):
         lines = (" ".join(line.split()) for line in part.splitlines())
         stripped = "\n".join(filter(None, lines)).removesuffix(".").strip()
@@ -170,7 +171,11 @@ _END = re.compile(
     """,
     re.VERBOSE,
 )
-_NUMBERED = re.compile(r"^[ \t]*[(]?[0-9]{1,2}[).]\s+", re.MULTILINE)
+_CIRCLED = re.compile("[①-⑳⑴-⒇]")
+_NUMBERED = re.compile(
+    r"^[ \t]*(?:[(](?:[0-9]{1,2}|[a-z])[)]\s*|(?:[0-9]{1,2}|[a-z])[).]\s+)|(?<=。)[(][0-9]{1,2}[)]",
+    re.MULTILINE,
+)
 
 
 # ---- one sentence ----------------------------------------------------------------------------
@@ -204,7 +209,7 @@ def _sentence(sentence: str) -> tuple[list[Read], list[Left]]:
     for sort, why in _SPOILT.items():
         if sort in sorts:
             return [], [Left(_line(sentence), why)]
-    if _Sort.CLAIM not in sorts or not _answered(pieces):
+    if _Sort.CLAIM not in sorts or not _answered(pieces) or _taken_back(pieces):
         return [], [Left(_line(sentence), Why.NOT_UNDERSTOOD)]
     words = _line(sentence)
     return [Read(k, value, words, p.whole_cell) for p in pieces for k, value in p.claims], []
@@ -226,6 +231,20 @@ def _answered(pieces: Sequence[_Piece]) -> bool:
             return False
         claimed, asked = _Sort.CLAIM in sorts, clause[-1:] == [_COLON]
     return True
+
+
+def _taken_back(pieces: Sequence[_Piece]) -> bool:
+    """Whether what a claim denies is said to be so behind it."""
+    denied = False
+    for piece in pieces:
+        if piece.claims:
+            denied = any(kind in _NEGATIVE for kind, _ in piece.claims)
+        elif denied and _grammar().asserted.fullmatch(piece.text):
+            return True
+    return False
+
+
+_NEGATIVE = frozenset({"versions_without", "ports_among", "no_ssl_vpn", "no_ikev1"})
 
 
 _COLON = _Piece(_Sort.DELIMITER, ":")
@@ -284,6 +303,7 @@ class _Words:
     delimiter: tuple[str, ...]
     taint: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    asserted: tuple[str, ...]
     back: tuple[str, ...]
     subject: tuple[str, ...]
 
@@ -304,6 +324,7 @@ class _Grammar:
     patterns: tuple[tuple[_Matcher, _Pattern], ...]
     words: tuple[tuple[_Matcher, _Sort], ...]
     issuers: tuple[tuple[_Matcher, str], ...]
+    asserted: _Matcher
     back: _Matcher
     subject: _Matcher
     numbered: _Matcher
@@ -363,6 +384,7 @@ def _grammar() -> _Grammar:
         tuple((_compiled(m, parts), each) for each in file.pattern for m in each.match),
         tuple((_compiled(word, parts), sort) for sort, words in ranked for word in words),
         issuers,
+        _compiled("|".join(file.words.asserted), parts),
         _compiled("|".join(file.words.back), parts),
         _compiled("|".join(file.words.subject), parts),
         _compiled("{version}|[0-9]+番", parts),
@@ -382,7 +404,8 @@ def _compiled(pattern: str, parts: Mapping[str, str]) -> _Matcher:
 # ---- values ----------------------------------------------------------------------------------
 
 _VERSION = re.compile(
-    r"(?:(SSL|TLS)\s*(?:v|ver\.?|version|バージョン)?\s*)?([123])(?:\.([0-9]))?", re.IGNORECASE
+    r"(?:(SSL|TLS)\s*(?:v|ver\.?|version|(?:の?バージョン)?は|バージョン)?\s*)?([123])(?:\.([0-9]))?",
+    re.IGNORECASE,
 )
 _UP_TO = frozenset("~〜")
 _OTHERS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
