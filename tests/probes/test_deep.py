@@ -28,7 +28,8 @@ from tests.servers import free_port, program
 from tlscheck.model import Missed, Place, Reason, State
 from tlscheck.net import Net
 from tlscheck.observations.tls import ClientCertificate, Demand, Names, TlsObservation
-from tlscheck.probes import child, deep
+from tlscheck.probes import deep
+from tlscheck.probes.child import __main__, order, sessions
 from tlscheck.probes.deep import DeepLook, DeepQuestions
 from tlscheck.wire.names import Version
 
@@ -515,7 +516,7 @@ def test_what_a_child_may_not_do(says: str, trouble: str) -> None:
 
 def test_the_child_connects_only_where_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", socket.socket.connect)
-    child._watch_connections(child.Order((), Place("a", 1, "https", "127.0.0.1", "a")))
+    __main__._watch_connections(order.Order((), Place("a", 1, "https", "127.0.0.1", "a")))
     with socket.socket() as sock, pytest.raises(PermissionError):
         sock.connect(("127.0.0.1", 2))
 
@@ -575,12 +576,12 @@ def test_a_server_hello_that_takes_a_session() -> None:
     for extension, taken in ((41, True), (43, False)):
         extensions = extension.to_bytes(2, "big") + b"\0\2\0\0"
         body = b"\3\3" + b"r" * 32 + b"\0" + b"\x13\1" + b"\0" + b"\0\6" + extensions
-        retry = b"\3\3" + child._RETRY_REQUEST + b"\0" + b"\x13\1" + b"\0" + b"\0\0"
+        retry = b"\3\3" + sessions._RETRY_REQUEST + b"\0" + b"\x13\1" + b"\0" + b"\0\0"
         received = _record(22, _message(2, retry)) + _record(20, b"\1")
         received += _record(22, _message(2, body)) + _record(23, b"x" * 50)
-        assert child.takes_pre_shared_key(received) is taken
-    with pytest.raises(child.Unsettled):
-        child.takes_pre_shared_key(_record(21, b"\2\x28"))
+        assert sessions.takes_pre_shared_key(received) is taken
+    with pytest.raises(order.Unsettled):
+        sessions.takes_pre_shared_key(_record(21, b"\2\x28"))
 
 
 # -- The second opinion ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from tlscheck.model import Missed, Place, Reason, State
 from tlscheck.net import Net
 from tlscheck.observations.tls import Deep, Demand, TlsObservation
-from tlscheck.probes.child import STARTTLS
+from tlscheck.probes.child.order import STARTTLS
 from tlscheck.text import _N
 from tlscheck.wire.registry import SUITE_BY_NAME, Version
 
