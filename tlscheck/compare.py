@@ -47,8 +47,7 @@ def files(before: Read, after: Read) -> tuple[Change, ...]:
 
 def kept(store: Store, before: int, after: int) -> tuple[Change, ...]:
     """What changed between two scans of a history. HistoryError, ScanFileError, ProfileError."""
-    desk = Desk(store)
-    return desk.changes(before, desk(after), desk.judged(after))
+    return Desk(store).between(before, after)
 
 
 def latest(store: Store, data: bytes, name: str) -> tuple[int, tuple[Change, ...]] | None:
@@ -81,6 +80,10 @@ class Desk:
         """What is said of it today, by its own measure unless told otherwise. ProfileError."""
         scan = self(number).scan
         return self._judged(number, measure or (scan.profile, tuple(scan.checklists)))
+
+    def between(self, before: int, after: int) -> tuple[Change, ...]:
+        """See `kept`."""
+        return self.changes(before, self(after), self.judged(after))
 
     def since_last(self, number: int) -> tuple[int, tuple[Change, ...]] | None:
         """See `since_last`."""

@@ -221,7 +221,9 @@ def test_interception_is_the_networks_and_hides_the_certificates() -> None:
 
 
 def keys(shared: tuple[str, ...] | None, unseen: tuple[str, ...] = ()) -> Scan:
-    seen = replace(make.certificate_for("clinic.example.jp"), key_shared_with=shared, key_unseen_at=unseen)
+    seen = replace(
+        make.certificate_for("clinic.example.jp"), key_shared_with=shared, key_unseen_at=unseen
+    )
     return one(make.good_look(certificate=seen))
 
 

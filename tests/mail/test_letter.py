@@ -17,7 +17,7 @@ from tlscheck.config.watching import Mail, Recipient, mailbox
 from tlscheck.errors import HistoryError
 from tlscheck.mail.letter import Letter, letter
 from tlscheck.mail.news import News, Occasion
-from tlscheck.model import Problem, Severity, Waiver
+from tlscheck.model import Look, Missed, Problem, Reason, Scope, Severity, Target, Waiver
 
 AT = datetime(2026, 11, 21, 3, 17, tzinfo=UTC)
 MAIL = Mail("smtp://localhost", "検査 <tlscheck@例え.jp>", (Recipient("a@example.jp"),))
@@ -197,6 +197,34 @@ def test_a_server_that_is_down_is_said_to_be() -> None:
     )
     alone = parsed(made(news(lost[0]), "en").message)
     assert "does not answer" not in alone["Subject"]
+
+
+def test_targets_are_called_what_reports_call_them() -> None:
+    """One that did not resolve, and two that are in the scan no more."""
+    book = Target("https://book.example.jp:443", Scope.NAME, label="予約")
+    shop = Target("https://shop.example.jp:443", Scope.NAME, label="予約")
+    lost = tuple(Look(target, {}, (Missed("tls", Reason.UNRESOLVED),)) for target in (book, shop))
+    left = [
+        change(target=target, subject="target", severity=Severity.INFO, evidence=())
+        for target in ("https://gone.example.jp:443#192.0.2.7", "https://left.example.jp:8443")
+    ]
+    it = news(change(target=book.id), *left)
+    kept = replace(make.good_look("gone.example.jp", "192.0.2.7").target, label="受付")
+    looks = (*it.report.scan.looks, *lost)
+    it = replace(
+        it,
+        report=judge.judge(replace(it.report.scan, looks=looks)),
+        gone=(Look(kept, {}, ()),),
+    )
+    message = parsed(made(it).message)
+    assert "高: 予約 book.example.jp:443:" in message["Subject"].replace("：", ": ")
+    for text in (body(message), body(message, "html")):
+        assert "受付 gone.example.jp:443 (192.0.2.7)" in text
+        assert "left.example.jp:8443" in text
+        assert "予約 book.example.jp:443" in text
+        assert "予約 shop.example.jp:443" in text
+        assert "https://gone" not in text
+        assert "https://left" not in text
 
 
 def test_what_is_borne_is_said_to_be() -> None:

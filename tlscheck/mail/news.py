@@ -5,7 +5,7 @@ All text is `visible`: what a server sent can steer no terminal and forge no lin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,8 @@ from tlscheck.changes import Accepted, Change, Direction, Origin
 from tlscheck.errors import TlscheckError
 from tlscheck.model import Finding, Look, Severity, Verdict, Waiver
 from tlscheck.render.changes import ACCEPTED, ordered, said
-from tlscheck.render.view import label, spot, with_detail
+from tlscheck.render.naming import label, namer
+from tlscheck.render.view import with_detail
 from tlscheck.report import Report
 from tlscheck.rules import RULES
 from tlscheck.text import (
@@ -83,6 +84,13 @@ class News:
     """Targets, as they were asked for, that the run's early end left out."""
     ended_anew: bool = False
     """Whether the run before left none of these out."""
+    gone: tuple[Look, ...] = ()
+    """The last looks at targets that the report has no more."""
+
+    @property
+    def called(self) -> Callable[[str], str]:
+        """What targets are called, by their ids."""
+        return namer((*self.report.scan.looks, *self.gone))
 
     def waived(self, finding: Finding) -> Waiver | None:
         """Who bears *finding*."""
@@ -199,7 +207,7 @@ def _matter(news: News, lang: str) -> str:
     if not worst.evidence and worst.subject in RULES:
         words = f"{worst.subject}: {words}"
     if worst.target:
-        words = say(_AT, target=_names(news.report).get(worst.target, worst.target), words=words)
+        words = say(_AT, target=news.called(worst.target), words=words)
     if _is_grave(worst):
         words = say(_WEIGHED, weight=word(SEVERITIES, worst.severity, lang), words=words)
     return say(_MORE, words=_cut(words), number=others) if others else words
@@ -232,11 +240,6 @@ def _is_grave(change: Change) -> bool:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SUBJECT else text[: _SUBJECT - 1] + "…"
-
-
-def _names(report: Report) -> Mapping[str, str]:
-    """What targets are called, by their ids."""
-    return {look.target.id: spot(look.target) for look in report.scan.looks}
 
 
 # ---- the text --------------------------------------------------------------------------------
@@ -290,13 +293,13 @@ def _notices(news: News, lang: str) -> Iterator[str]:
 
 
 def _groups(news: News, lang: str) -> Iterator[Group]:
-    names = {look.target.id: label(look.target) for look in news.report.scan.looks}
+    called = news.called
     everything = translate(_N("All targets together"), lang)
     found = sorted(ordered(news.changes), key=_place)
     for origin, alike in groupby(found, key=lambda change: change.kind):
         by_target = tuple(
             (
-                names.get(target, visible(target)) if target else everything,
+                called(target) if target else everything,
                 tuple(_entry(change, news.accepted, lang) for change in several),
             )
             for target, several in groupby(alike, key=lambda change: change.target)
@@ -357,7 +360,7 @@ def _missed(look: Look, lang: str) -> Iterator[str]:
 
 def _failures(news: News, lang: str) -> Sequence[Failure]:
     """What fails under the run's own profile, the weightiest first; what is borne comes last."""
-    names = _names(news.report)
+    called = news.called
     failed = [f for f in news.report.own() if f.verdict is Verdict.FAIL]
     failed.sort(key=lambda f: (news.waived(f) is not None, f.severity.rank, f.rule, f.target))
     return [
@@ -365,7 +368,7 @@ def _failures(news: News, lang: str) -> Sequence[Failure]:
             word(SEVERITIES, finding.severity, lang),
             visible(finding.rule),
             translate(RULES[finding.rule].title, lang) if finding.rule in RULES else "",
-            names.get(finding.target, visible(finding.target)),
+            called(finding.target),
             _borne(news.waived(finding), lang),
         )
         for finding in failed
