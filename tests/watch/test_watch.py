@@ -195,7 +195,7 @@ def test_without_mail_it_says_what_changed(clinic: Clinic) -> None:
     with clinic.serving():
         done = clinic.watch()
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("Targets looked at for the first time: 1.")
+        assert done.stdout.startswith("The first look. Places looked at")
         clinic.quiet()
         done = clinic.watch("--format", "nagios")
         assert (done.returncode, done.stderr) == (2, "")
