@@ -91,7 +91,7 @@ def begin(path: str | None) -> None:
     from tlscheck.history import opened
 
     if path is not None:
-        with opened(Path(path), create=True):
+        with opened(Path(path), create=True) as store, store.writing():
             pass
 
 
