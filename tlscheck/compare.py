@@ -68,7 +68,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read = lru_cache(_OPEN)(partial(_kept, store))
+        self._read = lru_cache(_OPEN)(partial(_kept, store, {}))
         self._judged = lru_cache(_OPEN)(self._judge)
         self._verdicts = lru_cache(RUNS)(lambda scan: looking_back.runs(store, [scan]))
 
@@ -179,8 +179,8 @@ def _latest(
     return before[0], changes.settled(found, changes.flapping(runs))
 
 
-def _kept(store: Store, number: int) -> Read:
-    return read(scans.document(store, number), f"{store.path}, {number}")
+def _kept(store: Store, known: dict[int, bytes], number: int) -> Read:
+    return read(scans.document(store, number, known), f"{store.path}, {number}")
 
 
 def _past(before: Read, rejudged: Report, base: Scan, whole: Scan) -> Past:
