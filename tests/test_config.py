@@ -19,6 +19,7 @@ from tlscheck.config import (
     Settings,
     Sheet,
     load,
+    parse,
     place,
 )
 from tlscheck.errors import ConfigError
@@ -370,3 +371,29 @@ def test_declared_names_that_are_none(file: Path, text: str, said: str) -> None:
     assert line.startswith(str(file))
     assert line.isprintable()
     assert said in line
+
+
+def test_all_unknown_keys_are_named_the_first_first() -> None:
+    text = """\
+# a comment
+tagets = ["a.example.jp"]
+[mail]
+smpt = "smtp://localhost"
+from = "a@example.jp"
+to = ["a@example.jp"]
+[history]
+pth = "x"
+"""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, Path("t.toml"))
+    assert str(caught.value.said("en")) == (
+        "t.toml, line 2: unknown key tagets; did you mean targets?"
+        "; line 4: unknown key mail.smpt; line 8: unknown key history.pth"
+    )
+    many = "".join(f"x{number} = 1\n" for number in range(8))
+    with pytest.raises(ConfigError) as caught:
+        parse(many, Path("t.toml"))
+    said = caught.value.said("en")
+    assert said.count("unknown key") == 5
+    assert said.startswith("t.toml, line 1: unknown key x0; ")
+    assert said.endswith("; line 5: unknown key x4; and 3 more")

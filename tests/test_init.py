@@ -56,6 +56,11 @@ def test_from_flags_alone(tmp_path: Path, lang: str) -> None:
     assert settings.mail.to == (Recipient("a@example.jp"), Recipient("b@example.jp"))
     checked = tlscheck(tmp_path, "config", "check", "-c", "own.toml")
     assert (checked.returncode, checked.stderr) == (0, "")
+    make = f"install -d -m 0700 {tmp_path / 'kept'}\n"
+    assert done.stdout.endswith(make)
+    assert checked.stdout.endswith(make)
+    (tmp_path / "kept").mkdir()
+    assert "install" not in tlscheck(tmp_path, "config", "check", "-c", "own.toml").stdout
     comments = [line for line in (tmp_path / "own.toml").read_text().splitlines() if "#" in line]
     assert len(comments) > 20
 
@@ -220,7 +225,7 @@ def test_check_finds_what_a_run_would(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert said in done.stderr, done.stderr
         assert done.stderr.count("\n") == 1
-    path.write_text(base + mail)
+    path.write_text(f'{base}history.path = "history.db"\n{mail}')
     done = tlscheck(tmp_path, "config", "check")
     assert done.stdout == "tlscheck.toml: is right; targets: 1, mail to x@y.jp\n"
 

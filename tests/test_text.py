@@ -125,6 +125,24 @@ def test_any_detail_can_be_said(words: str) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("words", "ja"),
+    [
+        ("validation failed: candidates exhausted", "「validation failed: candidates exhausted」"),
+        (
+            "unable to get local issuer certificate (depth 0)",
+            "発行者の証明書が見つからない（unable to get local issuer certificate）（深さ0）",
+        ),
+        ("something that no table knows (depth 1)", "「something that no table knows」（深さ1）"),
+        ("evil\x1b」", "「evil\\x1b」」"),
+        ("", ""),
+    ],
+)
+def test_a_verifier_s_own_words_are_shown_as_such(words: str, ja: str) -> None:
+    say = {lang: text.voice(lang)("{objection}", objection=words) for lang in ("en", "ja")}
+    assert say == {"en": text.visible(words), "ja": ja}
+
+
 def test_a_phrase_is_a_value() -> None:
     hint = text.Phrase("; did you mean {name}?", name="x\n")
     said = {lang: text.voice(lang)("{a}{hint}", a="b", hint=hint) for lang in text.languages()}

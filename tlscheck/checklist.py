@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -368,6 +368,7 @@ def _causes(finding: Finding) -> tuple[str, ...]:
     return tuple(e.cause for e in finding.evidence if e.cause) or ("not_settled",)
 
 
+@lru_cache(1024)
 def _subject(need: str) -> str:
     return need.partition(".")[0]
 
@@ -390,8 +391,9 @@ def applies(need: str, look: Look) -> bool:
         own = _OWN.get(look.target.target.service)
         if subject != own and (own or subject in _OWN.values()) and not _has(look, subject):
             return False
-    unresolved = any(m.reason is Reason.UNRESOLVED for m in look.missed)
-    return unresolved or SCOPES[subject] is look.target.scope
+    return SCOPES[subject] is look.target.scope or any(
+        m.reason is Reason.UNRESOLVED for m in look.missed
+    )
 
 
 _OWN = {"turn": "turn", "turns": "turn", "dtls": "turn", "quic": "quic"}

@@ -47,8 +47,7 @@ def files(before: Read, after: Read) -> tuple[Change, ...]:
 
 def kept(store: Store, before: int, after: int) -> tuple[Change, ...]:
     """What changed between two scans of a history. HistoryError, ScanFileError, ProfileError."""
-    desk = Desk(store)
-    return desk.changes(before, desk(after), desk.judged(after))
+    return Desk(store).between(before, after)
 
 
 def latest(store: Store, data: bytes, name: str) -> tuple[int, tuple[Change, ...]] | None:
@@ -69,7 +68,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read = lru_cache(_OPEN)(partial(_kept, store))
+        self._read = lru_cache(_OPEN)(partial(_kept, store, {}))
         self._judged = lru_cache(_OPEN)(self._judge)
         self._verdicts = lru_cache(RUNS)(lambda scan: looking_back.runs(store, [scan]))
 
@@ -81,6 +80,10 @@ class Desk:
         """What is said of it today, by its own measure unless told otherwise. ProfileError."""
         scan = self(number).scan
         return self._judged(number, measure or (scan.profile, tuple(scan.checklists)))
+
+    def between(self, before: int, after: int) -> tuple[Change, ...]:
+        """See `kept`."""
+        return self.changes(before, self(after), self.judged(after))
 
     def since_last(self, number: int) -> tuple[int, tuple[Change, ...]] | None:
         """See `since_last`."""
@@ -176,8 +179,8 @@ def _latest(
     return before[0], changes.settled(found, changes.flapping(runs))
 
 
-def _kept(store: Store, number: int) -> Read:
-    return read(scans.document(store, number), f"{store.path}, {number}")
+def _kept(store: Store, known: dict[int, bytes], number: int) -> Read:
+    return read(scans.document(store, number, known), f"{store.path}, {number}")
 
 
 def _past(before: Read, rejudged: Report, base: Scan, whole: Scan) -> Past:

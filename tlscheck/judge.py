@@ -217,6 +217,10 @@ def _input(
     return next((m for m in look.missed if m.kind == subject), None)
 
 
+_PLACES = {str(kind): place for place, kind in enumerate(Kind)}
+"""In which order evidence is told."""
+
+
 def _finding(
     look: Look,
     setting: Setting,
@@ -232,7 +236,7 @@ def _finding(
             look.target.id,
             verdict,
             setting.severity,
-            tuple(sorted(plain, key=lambda e: list(Kind).index(e.kind))),
+            tuple(sorted(plain, key=lambda e: _PLACES[e.kind])),
             names,
             setting.basis,
         )

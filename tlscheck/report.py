@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
@@ -236,21 +236,27 @@ def _entries(document: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-_WITHOUT = (str, int, float, type(None), bytes)
+_WITHOUT = frozenset({str, int, float, bool, bytes, type(None)})
 """What has no time in it, and is most of what there is."""
 
 
-def _naive(value: object) -> bool:
-    """Whether any time in *value* has no zone."""
-    if isinstance(value, _WITHOUT):
-        return False
-    if isinstance(value, datetime):
-        return value.tzinfo is None
-    if is_dataclass(value):
-        return any(_naive(getattr(value, name)) for name in value.__dataclass_fields__)
-    if isinstance(value, Mapping):
-        return any(_naive(part) for part in value.values())
-    return isinstance(value, (tuple, list)) and any(_naive(part) for part in value)
+def _naive(whole: object) -> bool:
+    """Whether any time in *whole* has no zone."""
+    left = [whole]
+    while left:
+        value = left.pop()
+        if type(value) in _WITHOUT:
+            continue
+        if isinstance(value, (tuple, list)):
+            left.extend(value)
+        elif (names := getattr(value, "__dataclass_fields__", None)) is not None:
+            left.extend([getattr(value, name) for name in names])
+        elif isinstance(value, datetime):
+            if value.tzinfo is None:
+                return True
+        elif isinstance(value, Mapping):
+            left.extend(value.values())
+    return False
 
 
 def _look(look: Look) -> dict[str, Any]:

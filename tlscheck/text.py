@@ -105,6 +105,15 @@ def told(words: str, lang: str) -> str:
     return ("：" if lang == "ja" else ": ").join(_piece(p, lang) for p in shown.split(": "))
 
 
+def objection(words: str, lang: str) -> str:
+    """What a verifier objects to, in *lang*; words that are not known are shown as its own."""
+    shown = visible(words)
+    pieces = [shown, *shown.split(": ")]
+    if lang != "ja" or not words or any(_piece(piece, lang) != piece for piece in pieces):
+        return told(words, lang)
+    return f"「{shown}」"
+
+
 def _piece(words: str, lang: str) -> str:
     if words in REASONS:
         return translate(REASONS[words], lang)
@@ -114,7 +123,10 @@ def _piece(words: str, lang: str) -> str:
         return said
     for pattern, template in _details():
         if found := pattern.fullmatch(words):
-            parts = {name: _piece(value, lang) for name, value in found.groupdict().items()}
+            parts = {
+                name: objection(value, lang) if name == "objection" else _piece(value, lang)
+                for name, value in found.groupdict().items()
+            }
             return translate(template, lang).format_map(parts)
     return words
 
@@ -180,6 +192,8 @@ def _shown(name: str, value: object, lang: str) -> str:
     if isinstance(value, datetime):
         return moment(value, lang)
     text = str(value)
+    if name == "objection":
+        return objection(text, lang)
     if name in _TELLING:
         return translate(_TELLING[name][text], lang) if text in _TELLING[name] else told(text, lang)
     if _MOMENT.fullmatch(text):
@@ -382,6 +396,16 @@ OBJECTIONS = (
     _N("EE certificate key too weak"),
     _N("CA certificate key too weak"),
     _N("CA signature digest algorithm too weak"),
+    _N("IP address mismatch"),
+    _N("certificate chain too long"),
+    _N("certificate not trusted"),
+    _N("certificate rejected"),
+    _N("invalid non-CA certificate (has CA markings)"),
+    _N("key usage does not include certificate signing"),
+    _N("unhandled critical extension"),
+    _N("invalid or inconsistent certificate extension"),
+    _N("permitted subtree violation"),
+    _N("excluded subtree violation"),
 )
 """What OpenSSL most often objects to, in its own words."""
 ALERTS = (
@@ -488,7 +512,6 @@ _TELLING: Mapping[str, Mapping[str, str]] = {
     "fact": FACTS,
     "detail": {},
     "why": {},
-    "objection": {},
     "stale": {},
     "source": {},
 }

@@ -58,7 +58,7 @@ LITERAL = {"Problem", "Open", "Note", "NotApplicable", "Phrase", "_N", *MISTAKES
 """The calls whose sentence must be a literal, or a parameter that is given one."""
 TELLING = {"matter", "detail", "why"}
 """Keywords that hold a sentence or a part of one; see `tlscheck.text`."""
-TROUBLE = {"trouble", "doubt", "why", "awaited"}
+TROUBLE = {"trouble", "doubt", "why", "awaited", "detail"}
 """Variables and attributes that do."""
 HELP = {"help", "short_help", "epilog"}
 """Keywords of click's decorators that do."""

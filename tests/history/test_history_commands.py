@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import servers
+from tests import make, servers
 from tests.history.conftest import Run
 from tests.history.make_history import night, old, silent
 from tests.identities import Identity
@@ -89,6 +90,24 @@ def test_list_show_and_trend(said: Said, history: Path) -> None:
     assert "2026-11-20 Pass ×1 → 2026-11-21 Fail ×1 → 2026-11-22 Unknown ×1" in trend
     points = json.loads(said("history", "trend", "www.example.jp", "--history", history, "--json"))
     assert {point["scan"] for point in points} == {1, 2, 3, 4}
+
+
+def test_targets_are_called_what_reports_call_them(said: Said, tmp_path: Path) -> None:
+    look = make.good_look("book.example.jp", "192.0.2.7")
+    book = replace(look, target=replace(look.target, label="予約"))
+    files = [tmp_path / "0.json", tmp_path / "1.json"]
+    for number, looks in enumerate([(make.good_look(), book), (make.good_look(),)]):
+        files[number].write_bytes(night(number, *looks))
+    place = ("--history", tmp_path / "history.db")
+    said("history", "keep", *files, *place)
+    for shown in (
+        said("diff", *files),
+        said("diff", 1, 2, *place),
+        said("diff", 1, files[1], *place),
+        said("history", "show", 2, *place),
+    ):
+        assert "\n  予約 book.example.jp:443 (192.0.2.7)\n" in shown
+        assert "https://book" not in shown
 
 
 def test_export(said: Said, history: Path, files: list[Path], tmp_path: Path) -> None:

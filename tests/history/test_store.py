@@ -286,10 +286,32 @@ def test_a_disk_that_may_not_be_written(small_disk: Path) -> None:
     path = small_disk / "history.db"
     assert ended(keeping(path, 0, 1))[0] == 0
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    assert "see to the rights" in refused(path)
+    assert "it cannot be written; see to the rights" in refused(path)
     assert "cannot be opened or made" in refused(small_disk / "new.db", create=True)
+    with opened(path) as store:  # what is there can be read all the same
+        (kept,) = scans.kept(store)
+        assert scans.document(store, kept.id) == night(0)
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert whole(path) == 1
+
+
+def test_an_older_history_that_may_not_be_written(small_disk: Path) -> None:
+    path = small_disk / "older ?#%.db"
+    shutil.copy(VERSION_1, path)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert "it cannot be written; see to the rights" in refused(path)
+
+
+def test_what_another_process_wrote_last_is_not_left_out(small_disk: Path) -> None:
+    """Beside a -wal file the history is not whole by itself; where that cannot be read with it,
+    nothing is.
+    """
+    path = small_disk / "history.db"
+    assert ended(keeping(path, 0, 1))[0] == 0
+    Path(f"{path}-shm").unlink(missing_ok=True)
+    Path(f"{path}-wal").write_bytes(b"x" * 32)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert "see to the rights" in refused(path)
 
 
 @pytest.mark.slow

@@ -13,11 +13,24 @@ from tests.history.make_history import old
 from tests.smtp import body, parsed
 from tlscheck import judge
 from tlscheck.changes import Accepted, Change, Direction, Origin
+from tlscheck.changes.certificates import ISSUER, NEW
 from tlscheck.config.watching import Mail, Recipient, mailbox
 from tlscheck.errors import HistoryError
 from tlscheck.mail.letter import Letter, letter
 from tlscheck.mail.news import News, Occasion
-from tlscheck.model import Problem, Severity, Waiver
+from tlscheck.model import (
+    Look,
+    Missed,
+    Problem,
+    Reason,
+    Scope,
+    Severity,
+    Target,
+    Verdict,
+    Waiver,
+)
+from tlscheck.report import Report
+from tlscheck.waivers import Waived, covered
 
 AT = datetime(2026, 11, 21, 3, 17, tzinfo=UTC)
 MAIL = Mail("smtp://localhost", "検査 <tlscheck@例え.jp>", (Recipient("a@example.jp"),))
@@ -135,7 +148,7 @@ def test_a_subject_that_a_server_made_is_hostile_alone() -> None:
 @pytest.mark.parametrize(
     ("it", "subject", "text"),
     [
-        (news(), "First look: Fail ", "looked at for the first time: 2."),
+        (news(), "First look: Fail ", "Places looked at (endpoints, addresses, domains): 2."),
         (news(occasion=Occasion.QUIET), "Nothing changed: Fail ", "still at work"),
         (news(occasion=Occasion.BLIND), "What changed is not known: Fail ", "how it stands"),
         (news(change()), "High: www.example.jp:443 (", "for the worse: 1"),
@@ -170,6 +183,57 @@ def test_the_worst_comes_first_and_the_accepted_last() -> None:
     assert "accepted by Sato on 2026-11-20: meant" in body(message)
 
 
+def standing(*severities: Severity) -> Report:
+    """A report in which these fail, with a problem that says its weight."""
+    made = news().report
+    failed = [f for f in made.own() if f.verdict is Verdict.FAIL]
+    assert len(failed) >= len(severities)
+    given = [
+        replace(f, severity=severity, evidence=(Problem("x", "{what}!", what=severity.value),))
+        for f, severity in zip(failed, severities, strict=False)
+    ]
+    return replace(made, findings=tuple(given))
+
+
+def test_a_baseline_names_the_worst() -> None:
+    report = standing(Severity.LOW, Severity.CRITICAL)
+    for occasion in (Occasion.BASELINE, Occasion.BLIND):
+        it = replace(news(occasion=occasion), report=report)
+        subject = parsed(made(it, "en").message)["Subject"]
+        assert subject.endswith(
+            ": Fail 2  Unknown 0; Critical: www.example.jp:443 (192.0.2.1): critical!"
+        )
+    critical = next(f for f in report.findings if f.severity is Severity.CRITICAL)
+    waiver = Waiver(
+        rule=critical.rule, target="www.example.jp", who="Sato", reason="x", until=AT.date()
+    )
+    borne = replace(report, waived=(Waived(waiver, False, (covered(critical),), ()),))
+    subject = parsed(made(replace(news(), report=borne), "en").message)["Subject"]
+    assert subject.endswith("; Low: www.example.jp:443 (192.0.2.1): low!")
+    quiet = replace(news(occasion=Occasion.QUIET), report=report)
+    assert "Critical" not in parsed(made(quiet, "en").message)["Subject"]
+    advice = replace(news(), report=standing(Severity.INFO))
+    assert parsed(made(advice, "en").message)["Subject"].endswith("Unknown 0")
+
+
+@pytest.mark.parametrize("before", ["2027-02-01T00:00:00Z", "2027-01-01T00:00:00Z"])
+def test_a_renewal_is_told_by_what_it_says(before: str) -> None:
+    told = {"evidence": (), "severity": Severity.INFO, "direction": Direction.NEUTRAL}
+    name = "booking.clinic.example.jp"
+    told |= {"subject": "certificate", "target": f"https://{name}:443#2001:db8:aaaa:bbbb::1234"}
+    values = {"now": "2027-02-01T00:00:00Z", "before": before, "sha256": "a", "sha256_before": "b"}
+    new = change(**told, code="new", template=NEW, values=values)
+    issuer = change(
+        **told, code="new-issuer", template=ISSUER, values={"now": "CN=A", "before": "CN=B"}
+    )
+    alone = parsed(made(news(new), "en").message)["Subject"]
+    assert alone.endswith("a new certificate, valid until 2027-02-01 00:00:00 UTC")
+    both = parsed(made(news(new, issuer), "en").message)["Subject"]
+    says_nothing = before == values["now"]
+    assert ("from another issuer" in both) == says_nothing
+    assert both.endswith("(and 1 more)")
+
+
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_an_early_end_is_said_and_is_no_quiet_night(lang: str) -> None:
     quiet = replace(news(), occasion=Occasion.QUIET, changes=(), unlooked=3)
@@ -197,6 +261,34 @@ def test_a_server_that_is_down_is_said_to_be() -> None:
     )
     alone = parsed(made(news(lost[0]), "en").message)
     assert "does not answer" not in alone["Subject"]
+
+
+def test_targets_are_called_what_reports_call_them() -> None:
+    """One that did not resolve, and two that are in the scan no more."""
+    book = Target("https://book.example.jp:443", Scope.NAME, label="予約")
+    shop = Target("https://shop.example.jp:443", Scope.NAME, label="予約")
+    lost = tuple(Look(target, {}, (Missed("tls", Reason.UNRESOLVED),)) for target in (book, shop))
+    left = [
+        change(target=target, subject="target", severity=Severity.INFO, evidence=())
+        for target in ("https://gone.example.jp:443#192.0.2.7", "https://left.example.jp:8443")
+    ]
+    it = news(change(target=book.id), *left)
+    kept = replace(make.good_look("gone.example.jp", "192.0.2.7").target, label="受付")
+    looks = (*it.report.scan.looks, *lost)
+    it = replace(
+        it,
+        report=judge.judge(replace(it.report.scan, looks=looks)),
+        gone=(Look(kept, {}, ()),),
+    )
+    message = parsed(made(it).message)
+    assert "高: 予約 book.example.jp:443:" in message["Subject"].replace("：", ": ")
+    for text in (body(message), body(message, "html")):
+        assert "受付 gone.example.jp:443 (192.0.2.7)" in text
+        assert "left.example.jp:8443" in text
+        assert "予約 book.example.jp:443" in text
+        assert "予約 shop.example.jp:443" in text
+        assert "https://gone" not in text
+        assert "https://left" not in text
 
 
 def test_what_is_borne_is_said_to_be() -> None:

@@ -61,6 +61,48 @@ def test_systemd_takes_it(clinic: Clinic, tmp_path: Path, name: str) -> None:
     assert "OnCalendar=*-*-* 23:59:00" in found["tlscheck.timer"]
 
 
+def printed(tmp_path: Path, folder: Path) -> str:
+    config = tmp_path / "tlscheck.toml"
+    config.write_text(f'targets = ["a.example.jp"]\nhistory.path = "{folder}/history.db"\n')
+    done = subprocess.run(
+        [PROGRAM, "watch", "-c", str(config), "--install-help"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_folder_of_the_history_is_made(tmp_path: Path) -> None:
+    """Under ``ProtectSystem=strict`` the first run can make none."""
+    text = printed(tmp_path, Path("/var/lib/tlscheck-none/deep er"))
+    for unit in ("tlscheck.service", "tlscheck-deliver.service"):
+        lines = units(text)[unit].splitlines()
+        assert 'StateDirectory="tlscheck-none/deep er"' in lines
+        assert "StateDirectoryMode=0700" in lines
+        assert not any("ReadWritePaths=" in line and "/var/lib" in line for line in lines)
+    # cron makes no folder in /var/lib, unless it is root's.
+    assert "install -d -m 0700" in text.partition("enable --now")[2]
+
+    missing = tmp_path / "state"
+    text = printed(tmp_path, missing)
+    assert f"ReadWritePaths={missing}" in units(text)["tlscheck.service"].splitlines()
+    command = re.search(r"install -d .*", text.partition("tlscheck.service")[0])
+    assert command
+    subprocess.run(["/bin/sh", "-c", command[0]], check=True)
+    assert missing.stat().st_mode & 0o777 == 0o700
+    text = printed(tmp_path, missing)
+    assert "install -d" not in text
+    assert f"ReadWritePaths={missing}" in units(text)["tlscheck.service"].splitlines()
+
+
+def test_systemd_changes_no_folder_of_others(tmp_path: Path) -> None:
+    """With StateDirectory it would change the mode of /var/lib/dpkg."""
+    for folder in (Path("/var/lib/dpkg"), Path("/var/lib")):
+        lines = units(printed(tmp_path, folder))["tlscheck.service"].splitlines()
+        assert f"ReadWritePaths={folder}" in lines
+        assert not any("StateDirectory" in line for line in lines)
+
+
 @pytest.mark.parametrize("name", ["tlscheck.toml", "a $HOME `b` \"c\" 'd' 100%.toml"])
 def test_the_line_for_crontab_runs(clinic: Clinic, tmp_path: Path, name: str) -> None:
     clinic.write(more='[watch]\nat = "04:05"')

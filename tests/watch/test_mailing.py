@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -18,10 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.smtp import Inbox, body, taking
+from tests import make
+from tests.history.make_history import at, night
+from tests.smtp import Inbox, body, parsed, taking
+from tlscheck import compare, judge, report
 from tlscheck.config.watching import Mail, Recipient, relay
 from tlscheck.errors import HistoryError
 from tlscheck.history import Store, opened, outbox, scans
+from tlscheck.mail.news import News, Occasion
 from tlscheck.mail.relay import Means
 from tlscheck.net import now
 from tlscheck.text import voice
@@ -78,6 +83,22 @@ def said(line: mailing.Line) -> str:
 def waiting(store: Store) -> dict[str, tuple[str, ...]]:
     """Who has not got what yet."""
     return {q.mail.message_id: q.mail.recipients for q in outbox.due(store, mailing.ALWAYS)}
+
+
+def test_a_target_that_was_taken_out_is_called_what_it_was(store: Store) -> None:
+    look = make.good_look("book.example.jp", "192.0.2.7")
+    book = replace(look, target=replace(look.target, label="予約"))
+    scans.keep(store, night(0, make.good_look(), book), "0.json", now())
+    data = night(1, make.good_look())
+    since = compare.latest(store, data, "1.json")
+    assert since
+    scan = report.decode(data, "1.json")
+    news = News(judge.judge(scan), Occasion.CHANGED, since[1], at(0))
+    for known, name in ((store, "予約 book.example.jp:443 (192.0.2.7)"), (None, "book.example.jp")):
+        (made,) = post(1).letters(news, known, b"seed")
+        text = body(parsed(made.message))
+        assert f"\n  {name}" in text
+        assert "https://book" not in text
 
 
 # ---- the disk --------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ def test_without_mail_it_says_what_changed(clinic: Clinic) -> None:
     with clinic.serving():
         done = clinic.watch()
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("Targets looked at for the first time: 1.")
+        assert done.stdout.startswith("The first look. Places looked at")
         clinic.quiet()
         done = clinic.watch("--format", "nagios")
         assert (done.returncode, done.stderr) == (2, "")
@@ -396,9 +396,12 @@ def test_a_history_that_may_not_be_written(clinic: Clinic, small_disk: Path) -> 
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     clinic.folder = config.parent
     try:
-        unkept(clinic, "history.db")
+        unkept(clinic, "history.db: cannot be used: it cannot be written")
     finally:
         subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    message = clinic.inbox.messages[-1]
+    assert "Nothing changed" in message["Subject"]  # what was kept could be compared with
+    assert "What changed is not known" not in body(message)
 
 
 def test_a_damaged_history(clinic: Clinic) -> None:

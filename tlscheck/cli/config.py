@@ -47,7 +47,8 @@ def check(path: str) -> None:
     from tlscheck.watch.plan import plan
 
     settings = _loaded(path)
-    made = plan(settings, Path(path), history_of(settings), LANGUAGE)
+    history = history_of(settings)
+    made = plan(settings, Path(path), history, LANGUAGE)
     say = voice(LANGUAGE)
     template = _N("{file}: is right; targets: {number}, mail to {recipients}")
     recipients = made.post.mail.to if made.post else ()
@@ -59,6 +60,17 @@ def check(path: str) -> None:
             recipients=tuple(each.address for each in recipients) or say(_N("nobody")),
         )
     )
+    mind(history)
+
+
+def mind(history: Path) -> None:
+    """Say where the folder of the *history* is not there, and how it is made."""
+    from tlscheck.text import voice
+    from tlscheck.watch import install
+
+    if command := install.making(history.parent):
+        words = voice(LANGUAGE)(install.MISSING, folder=history.absolute().parent, command=command)
+        click.echo(words)
 
 
 @config.command("show", help=_("Print what holds, defaults with it, without secrets."))

@@ -37,11 +37,14 @@ def diff(
     if not numbers:
         before, after = (compare.read(read(each), each) for each in (old, new))
         times, found = (before.scan.at, after.scan.at), compare.files(before, after)
-        write(kept.shown(times, found, {}, as_json=as_json), output)
+        both = (after.scan, before.scan)
+        write(kept.shown(times, found, {}, both, as_json=as_json), output)
         return
     with opened(kept.where(path, config)) as store:
         if len(numbers) == 2:
-            found = compare.kept(store, *numbers)
+            desk = compare.Desk(store)
+            found = desk.between(*numbers)
+            both = (desk(numbers[1]).scan, desk(numbers[0]).scan)
             times = (scans.one(store, numbers[0]).at, scans.one(store, numbers[1]).at)
         else:
             before, after = (
@@ -51,8 +54,9 @@ def diff(
                 for each in (old, new)
             )
             times, found = (before.scan.at, after.scan.at), compare.files(before, after)
+            both = (after.scan, before.scan)
         accepted = standing(accepting.accepted(store), times[1])
-    write(kept.shown(times, found, accepted, as_json=as_json), output)
+    write(kept.shown(times, found, accepted, both, as_json=as_json), output)
 
 
 def _is_number(text: str) -> bool:

@@ -111,12 +111,14 @@ def show(number: int, path: str | None, config: str | None, as_json: bool) -> No
 
     with opened(kept.where(path, config)) as store:
         scan = scans.one(store, number)
-        since = compare.since_last(store, number)
+        desk = compare.Desk(store)
+        since = desk.since_last(number)
         times = (scans.one(store, since[0]).at, scan.at) if since else None
+        both = [desk(each).scan for each in (number, since[0])] if since else []
         accepted = standing(accepting.accepted(store), times[0] if times else None)
     if as_json:
         changes = (
-            json.loads(kept.shown(times, since[1], accepted, as_json=True))
+            json.loads(kept.shown(times, since[1], accepted, both, as_json=True))
             if since and times
             else None
         )
@@ -124,7 +126,7 @@ def show(number: int, path: str | None, config: str | None, as_json: bool) -> No
         return
     click.echo(_line(scan))
     if since and times:
-        write(kept.shown(times, since[1], accepted, as_json=False), None)
+        write(kept.shown(times, since[1], accepted, both, as_json=False), None)
     else:
         click.echo(_("It is the first that looked there."))
 

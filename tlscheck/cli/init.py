@@ -12,6 +12,7 @@ from string import Template
 import click
 
 from tlscheck.cli import options
+from tlscheck.cli.config import mind
 from tlscheck.cli.files import check, write
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import ConfigError, OutputError, TlscheckError
@@ -69,6 +70,7 @@ def init(
     write(text.encode(), output)
     if output != "-":
         click.echo(_("{file}: written; next: tlscheck config check -c {file}").format(file=output))
+        mind(_history(answers))
 
 
 def _asked() -> Answers:
@@ -126,7 +128,6 @@ def _several(text: str) -> tuple[str, ...]:
 def made(answers: Answers, lang: str, path: Path) -> str:
     """The file's text, which `tlscheck.config.load` takes. ConfigError, TargetError."""
     from tlscheck import config
-    from tlscheck.cli.kept import where
     from tlscheck.targets import parse
 
     if not answers.targets:
@@ -137,7 +138,6 @@ def made(answers: Answers, lang: str, path: Path) -> str:
         raise ConfigError("--mail-to and --mail-from belong together; give both")
     if answers.smtp and not answers.mail_to:
         raise ConfigError("--smtp is for mail; give --mail-to and --mail-from too")
-    history = Path(answers.history).absolute() if answers.history else where(None, None)
     mail = _read(f"{lang}-mail.toml").substitute(
         smtp=_toml(answers.smtp or "smtp://localhost:25"),
         sender=_toml(answers.mail_from or "tlscheck@example.jp"),
@@ -146,10 +146,19 @@ def made(answers: Answers, lang: str, path: Path) -> str:
     if not answers.mail_to:
         mail = "".join(f"# {line}" for line in mail.splitlines(keepends=True))
     text = _read(f"{lang}.toml").substitute(
-        targets=_list(answers.targets), language=lang, history=_toml(str(history)), mail=mail
+        targets=_list(answers.targets),
+        language=lang,
+        history=_toml(str(_history(answers))),
+        mail=mail,
     )
     config.parse(text, path)
     return text
+
+
+def _history(answers: Answers) -> Path:
+    from tlscheck.cli.kept import where
+
+    return Path(answers.history).absolute() if answers.history else where(None, None)
 
 
 def _read(name: str) -> Template:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from tlscheck.text import _N
 if TYPE_CHECKING:
     from tlscheck.changes import Accepted, Change
     from tlscheck.config import History
+    from tlscheck.model import Scan
     from tlscheck.report import Report
 
 
@@ -70,15 +71,19 @@ def shown(
     times: tuple[datetime, datetime],
     changes: Sequence[Change],
     accepted: Mapping[str, Accepted],
+    scans: Iterable[Scan],
     *,
     as_json: bool,
 ) -> bytes:
-    """Changes as they are written."""
+    """Changes as they are written; the *scans* say what targets are called."""
     from tlscheck.render import changes as rendering
+    from tlscheck.render.naming import namer
 
     if as_json:
         return rendering.document(times, changes, accepted)
-    return rendering.text(times, changes, accepted, LANGUAGE).encode(errors="backslashreplace")
+    called = namer(look for scan in scans for look in scan.looks)
+    told = rendering.text(times, changes, accepted, LANGUAGE, called)
+    return told.encode(errors="backslashreplace")
 
 
 def begin(path: str | None) -> None:
@@ -86,7 +91,7 @@ def begin(path: str | None) -> None:
     from tlscheck.history import opened
 
     if path is not None:
-        with opened(Path(path), create=True):
+        with opened(Path(path), create=True) as store, store.writing():
             pass
 
 

@@ -226,7 +226,7 @@ def parse(text: str, path: Path) -> Settings:
         data = json.dumps(_full(content), default=_foreign)
         settings = _ADAPTER.validate_json(data, strict=True, extra="forbid")
     except ValidationError as error:
-        where, mistake = _mistake(error)
+        where, mistake = _mistake(text, error)
         raise _told(path, text, where, mistake) from error
     for wrong, wanted in _unfit(settings):
         raise _told(path, text, wrong, _minded(wrong, wanted))
@@ -463,11 +463,25 @@ _UNKNOWN = "unexpected_keyword_argument"
 _SECRETS = ("mail.password", "webhook.token")
 
 
-def _mistake(error: ValidationError) -> tuple[Where, Phrase]:
-    """What pydantic minds first, unknown keys before all: where it is, and its remedy."""
+def _mistake(text: str, error: ValidationError) -> tuple[Where, Phrase]:
+    """What pydantic minds first, unknown keys before all: where it is, and its remedy. Of unknown
+    keys the others too.
+    """
     mistakes = error.errors(include_url=False)
-    first = next((each for each in mistakes if each["type"] == _UNKNOWN), mistakes[0])
-    return first["loc"], _phrase(first)
+    unknown = [each for each in mistakes if each["type"] == _UNKNOWN]
+    unknown.sort(key=lambda each: line_of(text, each["loc"]))
+    first, *others = unknown or mistakes[:1]
+    told = _phrase(first)
+    for each in others[: _MOST - 1]:
+        line, key = line_of(text, each["loc"]), _key(each["loc"])
+        told = Phrase("{told}; line {line}: unknown key {key}", told=told, line=line, key=key)
+    if more := len(others[_MOST - 1 :]):
+        told = Phrase("{told}; and {number} more", told=told, number=more)
+    return first["loc"], told
+
+
+_MOST = 5
+"""So many unknown keys are named."""
 
 
 def _key(where: Where) -> str:

@@ -225,28 +225,40 @@ def _kept(row: tuple[Any, ...]) -> Kept:
     )
 
 
-def document(store: Store, number: int) -> bytes:
-    """The scan file, byte for byte as it was kept. HistoryError."""
+def document(store: Store, number: int, known: dict[int, bytes] | None = None) -> bytes:
+    """The scan file, byte for byte as it was kept. HistoryError.
+
+    Who reads several hands over what is *known*: the pieces of the last one, by their numbers.
+    """
     one(store, number)
     with store.reading() as db:
         packed, whole = db.execute(
             "SELECT pieces, sha256 FROM scan WHERE id = ?", (number,)
         ).fetchone()
         try:
-            data = b"".join(_joined(db, pieces.numbers(packed)))
+            numbers = pieces.numbers(packed)
+            found = dict(_unpacked(db, set(numbers), known or {}))
+            data = b"".join(found[each] for each in numbers)
         except ValueError:
             raise store.damaged() from None
     if hashlib.sha256(data).digest() != whole:
         raise store.damaged()
+    if known is not None:
+        known.clear()
+        known.update(found)
     return data
 
 
-def _joined(db: sqlite3.Connection, numbers: Iterable[int]) -> Iterator[bytes]:
+def _unpacked(
+    db: sqlite3.Connection, numbers: Iterable[int], known: Mapping[int, bytes]
+) -> Iterator[tuple[int, bytes]]:
     for number in numbers:
-        found = db.execute("SELECT data FROM piece WHERE id = ?", (number,)).fetchone()
-        if found is None:
-            raise ValueError("a piece is missing")
-        yield pieces.unpacked(found[0])
+        if (data := known.get(number)) is None:
+            found = db.execute("SELECT data FROM piece WHERE id = ?", (number,)).fetchone()
+            if found is None:
+                raise ValueError("a piece is missing")
+            data = pieces.unpacked(found[0])
+        yield number, data
 
 
 # ---- forgetting ------------------------------------------------------------------------------

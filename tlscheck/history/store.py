@@ -99,14 +99,32 @@ class Store:
 
 @contextmanager
 def opened(path: Path, *, create: bool = False) -> Iterator[Store]:
-    """The history in *path*, made where *create* says so and it is not there. HistoryError."""
+    """The history in *path*, made where *create* says so and it is not there. HistoryError.
+
+    One that cannot be written is there to be read; whoever writes to it is told.
+    """
     with troubles(path):
-        _make(path, create=create)
-        db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        to_read = path.is_file() and not os.access(path.parent, os.W_OK)
+        if not to_read:
+            _make(path, create=create)
+        place = _as_it_is(path) if to_read else path
+        db = sqlite3.connect(place, timeout=PATIENCE, isolation_level=None, uri=to_read)
     with contextlib.closing(db):
         with troubles(path):
-            _prepare(path, db)
+            (_prepare_to_read if to_read else _prepare)(path, db)
         yield Store(path, db)
+
+
+def _as_it_is(path: Path) -> str:
+    """The URI by which SQLite only reads *path*. Beside it SQLite needs files of its own, but for
+    where nobody has any and none can be made. HistoryError.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    if Path(f"{path}-shm").exists():
+        return uri
+    if Path(f"{path}-wal").exists():
+        raise _trouble(path, _TROUBLES[sqlite3.SQLITE_CANTOPEN])
+    return f"{uri}&immutable=1"
 
 
 @contextmanager
@@ -179,9 +197,19 @@ def _make(path: Path, *, create: bool) -> None:
         path.chmod(0o600)
 
 
-def _prepare(path: Path, db: sqlite3.Connection) -> None:
+def _prepare_to_read(path: Path, db: sqlite3.Connection) -> None:
+    _distrust(db)
+    if _version(path, db) < len(STEPS):
+        raise _trouble(path, _TROUBLES[sqlite3.SQLITE_READONLY])
+
+
+def _distrust(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("PRAGMA cell_size_check = ON")
+
+
+def _prepare(path: Path, db: sqlite3.Connection) -> None:
+    _distrust(db)
     db.execute("PRAGMA secure_delete = FAST")  # else whatever is dropped is written once more
     version = _version(path, db)
     if version < len(STEPS):

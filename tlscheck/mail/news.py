@@ -5,7 +5,7 @@ All text is `visible`: what a server sent can steer no terminal and forge no lin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,9 +13,10 @@ from itertools import groupby
 
 from tlscheck.changes import Accepted, Change, Direction, Origin
 from tlscheck.errors import TlscheckError
-from tlscheck.model import Finding, Look, Severity, Verdict, Waiver
+from tlscheck.model import Finding, Kind, Look, Severity, Verdict, Waiver
 from tlscheck.render.changes import ACCEPTED, ordered, said
-from tlscheck.render.view import label, spot, with_detail
+from tlscheck.render.naming import label, namer
+from tlscheck.render.view import with_detail
 from tlscheck.report import Report
 from tlscheck.rules import RULES
 from tlscheck.text import (
@@ -83,6 +84,13 @@ class News:
     """Targets, as they were asked for, that the run's early end left out."""
     ended_anew: bool = False
     """Whether the run before left less out, or another week is over without a look."""
+    gone: tuple[Look, ...] = ()
+    """The last looks at targets that the report has no more."""
+
+    @property
+    def called(self) -> Callable[[str], str]:
+        """What targets are called, by their ids."""
+        return namer((*self.report.scan.looks, *self.gone))
 
     def waived(self, finding: Finding) -> Waiver | None:
         """Who bears *finding*."""
@@ -164,6 +172,7 @@ def view(news: News, lang: str) -> View:
 _MORE = _N("{words} (and {number} more)")
 _AT = _N("{target}: {words}")
 _WEIGHED = _N("{weight}: {words}")
+_STANDS = _N("{words}; {worst}")
 _SUBJECTS = {
     Occasion.BASELINE: _N("First look: {tally}"),
     Occasion.BLIND: _N("What changed is not known: {tally}"),
@@ -188,21 +197,54 @@ def _matter(news: News, lang: str) -> str:
     if news.occasion is Occasion.QUIET and news.unlooked:
         return say(ENDED, number=news.unlooked)
     if template := _SUBJECTS.get(news.occasion):
-        return say(template, tally=_tally(news.report.own(), lang, few=True))
+        tally = say(template, tally=_tally(news.report.own(), lang, few=True))
+        first = "" if news.occasion is Occasion.QUIET else _worst(news, lang)
+        return say(_STANDS, words=tally, worst=first) if first else tally
     new = [change for change in news.changes if change.key not in news.accepted] or news.changes
     worst = min(new, key=_urgency)
     others = len(new) - 1
-    words = sentence(worst.evidence[0], lang) if worst.evidence else said(worst, lang)
+    words = sentence(worst.evidence[0], lang) if worst.evidence else _in_short(worst, lang)
     if {"tls", "certificate"} <= (lost := _lost_with(worst, new)):
         words = say(SILENT, reason=worst.values["reason"])
         others = len(new) - len(lost)
     if not worst.evidence and worst.subject in RULES:
         words = f"{worst.subject}: {words}"
     if worst.target:
-        words = say(_AT, target=_names(news.report).get(worst.target, worst.target), words=words)
+        words = say(_AT, target=news.called(worst.target), words=words)
     if _is_grave(worst):
         words = say(_WEIGHED, weight=word(SEVERITIES, worst.severity, lang), words=words)
-    return say(_MORE, words=_cut(words), number=others) if others else words
+    if not others:
+        return words
+    room = _SUBJECT - len(say(_MORE, words="", number=others))
+    return say(_MORE, words=_cut(words, room), number=others)
+
+
+def _worst(news: News, lang: str) -> str:
+    """The weightiest failure that nobody bears and is more than advice; empty: there is none."""
+    failed = [
+        finding
+        for finding in news.report.own()
+        if finding.verdict is Verdict.FAIL
+        and finding.severity is not Severity.INFO
+        and news.waived(finding) is None
+    ]
+    if not failed:
+        return ""
+    worst = min(failed, key=lambda finding: finding.severity.rank)
+    problem = next((e for e in worst.evidence if e.kind is Kind.PROBLEM), None)
+    say, words = voice(lang), sentence(problem, lang) if problem else visible(worst.rule)
+    words = say(_AT, target=news.called(worst.target), words=words)
+    return say(_WEIGHED, weight=word(SEVERITIES, worst.severity, lang), words=words)
+
+
+_RENEWED = _N("a new certificate, valid until {now}")
+
+
+def _in_short(change: Change, lang: str) -> str:
+    """*change* without what a subject has no room for."""
+    if (change.subject, change.code) == ("certificate", "new") and "sha256" in change.values:
+        return voice(lang)(_RENEWED, now=change.values["now"])
+    return said(change, lang)
 
 
 def _lost_with(worst: Change, changes: Sequence[Change]) -> frozenset[str]:
@@ -223,6 +265,7 @@ def _urgency(change: Change) -> tuple[int, ...]:
         list(Origin).index(change.kind),
         change.subject in RULES or not change.target,
         change.subject != "certificate",
+        "now" in change.values and change.values["now"] == change.values.get("before"),
     )
 
 
@@ -230,13 +273,8 @@ def _is_grave(change: Change) -> bool:
     return change.direction is Direction.WORSE and change.severity is not Severity.INFO
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SUBJECT else text[: _SUBJECT - 1] + "…"
-
-
-def _names(report: Report) -> Mapping[str, str]:
-    """What targets are called, by their ids."""
-    return {look.target.id: spot(look.target) for look in report.scan.looks}
+def _cut(text: str, most: int = _SUBJECT) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 # ---- the text --------------------------------------------------------------------------------
@@ -249,8 +287,8 @@ def _headline(news: News, lang: str) -> str:
             number = len(news.report.scan.looks)
             return say(
                 _N(
-                    "Targets looked at for the first time: {number}. From now on only what changes"
-                    " is mailed."
+                    "The first look. Places looked at (endpoints, addresses, domains): {number}."
+                    " From now on only what changes is mailed."
                 ),
                 number=number,
             )
@@ -290,13 +328,13 @@ def _notices(news: News, lang: str) -> Iterator[str]:
 
 
 def _groups(news: News, lang: str) -> Iterator[Group]:
-    names = {look.target.id: label(look.target) for look in news.report.scan.looks}
+    called = news.called
     everything = translate(_N("All targets together"), lang)
     found = sorted(ordered(news.changes), key=_place)
     for origin, alike in groupby(found, key=lambda change: change.kind):
         by_target = tuple(
             (
-                names.get(target, visible(target)) if target else everything,
+                called(target) if target else everything,
                 tuple(_entry(change, news.accepted, lang) for change in several),
             )
             for target, several in groupby(alike, key=lambda change: change.target)
@@ -357,7 +395,7 @@ def _missed(look: Look, lang: str) -> Iterator[str]:
 
 def _failures(news: News, lang: str) -> Sequence[Failure]:
     """What fails under the run's own profile, the weightiest first; what is borne comes last."""
-    names = _names(news.report)
+    called = news.called
     failed = [f for f in news.report.own() if f.verdict is Verdict.FAIL]
     failed.sort(key=lambda f: (news.waived(f) is not None, f.severity.rank, f.rule, f.target))
     return [
@@ -365,7 +403,7 @@ def _failures(news: News, lang: str) -> Sequence[Failure]:
             word(SEVERITIES, finding.severity, lang),
             visible(finding.rule),
             translate(RULES[finding.rule].title, lang) if finding.rule in RULES else "",
-            names.get(finding.target, visible(finding.target)),
+            called(finding.target),
             _borne(news.waived(finding), lang),
         )
         for finding in failed

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tlscheck.model import Look, Scope, State
+from tlscheck.model import Look, Scope, State, Target
 from tlscheck.observations.certificate import Certificate, CertificateObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.render import materials
+from tlscheck.render.naming import label
 from tlscheck.report import Report, encode
 from tlscheck.text import visible
 from tlscheck.wire.registry import SUITE_BY_NAME, Version
@@ -86,7 +87,7 @@ class _Bill:
         self.services.append(
             {
                 "bom-ref": ref,
-                "name": visible(look.target.label or look.target.id),
+                "name": _called(look.target),
                 "endpoints": list(_endpoints(look)),
                 "properties": [{"name": name, "value": value} for name, value in left],
             }
@@ -178,6 +179,11 @@ class _Bill:
         ref = f"algorithm:{name}"
         self.components.setdefault(ref, _asset(ref, name, "algorithm", how))
         return ref
+
+
+def _called(target: Target) -> str:
+    named = target.scope is Scope.NAME and target.label
+    return label(target) if named else visible(target.label or target.id)
 
 
 def _asset(ref: str, name: str, kind: str, known: materials.Properties) -> _Component:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,8 +43,11 @@ def text(
     changes: Iterable[Change],
     accepted: Mapping[str, Accepted],
     lang: str,
+    called: Callable[[str], str] = visible,
 ) -> str:
-    """Lines for people, with no character in them that could do anything but be read."""
+    """Lines for people, with no character in them that could do anything but be read; targets are
+    *called* so by their ids.
+    """
     _ = voice(lang)
     lines = [f"{moment(times[0], lang)} → {moment(times[1], lang)}"]
     found = ordered(changes)
@@ -57,7 +60,7 @@ def text(
             lines += ["", word(ORIGINS, origin, lang)]
         if change.target != target:
             target = change.target
-            lines.append(f"  {visible(target) if target else _('All targets together')}")
+            lines.append(f"  {called(target) if target else _('All targets together')}")
         lines += _lines(change, accepted, lang)
     return "\n".join(lines) + "\n"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from tlscheck.model import Target
+from tlscheck.model import Scope, Target
+from tlscheck.render.naming import spot
 from tlscheck.render.view import FindingView, Ground, targets
 from tlscheck.report import Report
 from tlscheck.text import moment, translate, visible
@@ -62,7 +63,8 @@ def render(report: Report, lang: str) -> bytes:
 def _place(target: Target) -> list[str]:
     place = target.target
     if place is None:
-        return [visible(target.label or target.id), "", "", ""]
+        named = target.scope is Scope.NAME
+        return [spot(target) if named else visible(target.label or target.id), "", "", ""]
     return [visible(place.host), str(place.port), visible(place.service), visible(place.address)]
 
 

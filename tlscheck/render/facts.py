@@ -18,7 +18,7 @@ from tlscheck.text import (
     STANDINGS,
     STATES,
     moment,
-    told,
+    objection,
     translate,
     visible,
     voice,
@@ -241,7 +241,7 @@ _STORE_WORDS = {
 
 
 def _trust(trust: Trust, lang: str, words: Mapping[State, str] = _PATH_WORDS) -> str:
-    detail = told(trust.detail, lang)
+    detail = objection(trust.detail, lang)
     said = translate(words[trust.state], lang)
     return with_detail(said, "" if trust.state is State.ACCEPTED else detail, lang)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tlscheck.model import Look
 from tlscheck.observations.certificate import CertificateObservation
-from tlscheck.render.view import label, spot
+from tlscheck.render.naming import label, spot
 from tlscheck.report import Report
 from tlscheck.text import day, visible
 

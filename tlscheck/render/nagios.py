@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from tlscheck.model import Finding, Severity, Verdict
 from tlscheck.observations.certificate import CertificateObservation
-from tlscheck.render import view
+from tlscheck.render.naming import spot
 from tlscheck.report import Report
 from tlscheck.rules import RULES
 from tlscheck.text import REASONS, SUBJECTS, Say, translate, visible, voice, word
@@ -65,7 +65,7 @@ def _counting(report: Report) -> list[Finding]:
 def _words(report: Report, state: State, lang: str) -> str:
     _ = voice(lang)
     failed, counting = _failed(report), _counting(report)
-    places = {look.target.id: view.spot(look.target) for look in report.scan.looks}
+    places = {look.target.id: spot(look.target) for look in report.scan.looks}
     told = _(
         "{targets} targets looked at: {failed} failed, {unknown} unknown, {passed} passed",
         targets=sum(1 for look in report.scan.looks if look.seen),
@@ -92,7 +92,7 @@ def _unseen(report: Report, _: Say, lang: str) -> Iterator[str]:
             yield _(
                 "not looked at: {what} of {place}: {why}",
                 what=word(SUBJECTS, missed.kind, lang),
-                place=view.spot(look.target),
+                place=spot(look.target),
                 why=word(REASONS, missed.reason, lang),
             )
             return

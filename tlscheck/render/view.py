@@ -12,6 +12,7 @@ from typing import Protocol
 from tlscheck.model import Finding, Kind, Look, Reason, Scope, Severity, Target, Verdict
 from tlscheck.profile import Profile
 from tlscheck.render.gather import gathered
+from tlscheck.render.naming import label, spot
 from tlscheck.render.waivers import Borne, of_findings
 from tlscheck.report import Report
 from tlscheck.rules import RULES
@@ -164,29 +165,6 @@ def targets(report: Report, lang: str) -> tuple[TargetView, ...]:
         )
         for number, look in enumerate(report.scan.looks, 1)
     )
-
-
-def label(target: Target) -> str:
-    """A target's name for people: what it is called, and where that is."""
-    place = target.target
-    where = spot(target)
-    if place is None or not target.label or target.label == place.host:
-        return where
-    if target.label.endswith(f":{place.port}"):  # the name as it is spelt, its A-labels aside
-        where = f"({visible(place.address)})"
-    return f"{visible(target.label)} {where}"
-
-
-def spot(target: Target) -> str:
-    """Where a target is: host, port and the address that answered."""
-    place = target.target
-    if place is None and target.scope is Scope.ADDRESS and target.label:
-        return f"{visible(target.id)} ({visible(target.label)})"
-    if place is None:
-        return visible(target.label or target.id)
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    asked = f"{host}:{place.port}"
-    return visible(asked if place.address == place.host else f"{asked} ({place.address})")
 
 
 def _facts(target: Target, lang: str) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,8 @@ from rich.cells import cell_len
 
 from tlscheck.model import Evidence, Kind, Look
 from tlscheck.render.lines import fold
-from tlscheck.render.view import label, said
+from tlscheck.render.naming import label
+from tlscheck.render.view import said
 from tlscheck.text import _N, CAUSES, Say, sentence, visible, voice, word
 from tlscheck.verify import kinds
 from tlscheck.verify.claims import Claim, Hsts, Unread

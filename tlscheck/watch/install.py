@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ SERVICE = _N("the service")
 TIMER = _N("the timer")
 DELIVERY = _N("mail that a relay did not take is tried again every half hour")
 ENABLE = _N("then: systemctl daemon-reload && systemctl enable --now {units}")
+MISSING = _N("{folder}: the history's folder is not there; to make it: {command}")
 CRON = _N("crontab -e: each night, and every half hour the mail that waits")
 
 
@@ -37,8 +40,12 @@ def text(settings: Settings, config: Path, history: Path, lang: str) -> str:
     hour, minute = settings.watch.at.split(":")
     deliver = f"{command} --deliver"
     timers = ("tlscheck.timer", "tlscheck-deliver.timer")
+    make = making(history.parent)
+    first = [f"\n# {say(MISSING, folder=history.parent, command=make)}"] if make else []
+    by_systemd = _state(history.parent) is not None
     parts = [
         f"# {say(HEAD)}",
+        *(() if by_systemd else first),
         f"\n# {folder}/tlscheck.service  ({say(SERVICE)})",
         *_service(settings, command, config, history),
         f"\n# {folder}/tlscheck.timer  ({say(TIMER)})",
@@ -48,6 +55,7 @@ def text(settings: Settings, config: Path, history: Path, lang: str) -> str:
         f"\n# {folder}/tlscheck-deliver.timer",
         *_timer("tlscheck-deliver", "*:11,41", "1min"),
         f"\n# {say(ENABLE, units=' '.join(timers))}",
+        *(first if by_systemd else ()),
         f"\n# {say(CRON)}",
         f"{int(minute)} {int(hour)} * * *  {line}",
         f"11,41 * * * *  {line} --deliver",
@@ -98,8 +106,45 @@ def _service(settings: Settings, command: str, config: Path, history: Path) -> I
         "PrivateTmp=yes",
         "ProtectSystem=strict",
     )
-    own = dict.fromkeys([history.parent, *_written(settings)])
-    yield "ReadWritePaths=" + " ".join(_quoted(f"-{_path(each)}") for each in own)
+    if (state := _state(history.parent)) is not None:
+        yield f"StateDirectory={_quoted(_path(state))}"
+        yield "StateDirectoryMode=0700"
+    else:  # without the hyphen: where the folder is missing, systemd says so
+        yield f"ReadWritePaths={_quoted(_path(history.parent))}"
+    beside = dict.fromkeys(each for each in _written(settings) if each != history.parent)
+    if beside:
+        yield "ReadWritePaths=" + " ".join(_quoted(f"-{_path(each)}") for each in beside)
+
+
+def _state(folder: Path) -> Path | None:
+    """*folder* below ``/var/lib``, where systemd may make it or it is ours alone: it changes owner
+    and mode of others' folders.
+    """
+    if _LIB not in folder.parents or ":" in str(folder) or ".." in folder.parts:
+        return None
+    try:
+        there = folder.lstat()
+    except FileNotFoundError:
+        return folder.relative_to(_LIB)
+    except OSError:
+        return None
+    ours = stat.S_ISDIR(there.st_mode) and there.st_uid == os.getuid()
+    return folder.relative_to(_LIB) if ours and not there.st_mode & 0o077 else None
+
+
+_LIB = Path("/var/lib")
+
+
+def making(folder: Path) -> str:
+    """The command that makes *folder* for the user who runs us; empty: it is there."""
+    folder = folder.absolute()
+    if folder.exists():
+        return ""
+    above = next((each for each in folder.parents if each.exists()), folder)
+    words = ["install", "-d", "-m", "0700"]
+    if not os.access(above, os.W_OK):
+        words = ["sudo", *words, "-o", _user()]
+    return shlex.join((*words, str(folder)))
 
 
 def _user() -> str:

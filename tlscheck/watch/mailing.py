@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tlscheck import report
 from tlscheck.config.watching import PERIODS, Mail, mailbox
-from tlscheck.errors import HistoryError
-from tlscheck.history import Store, opened, outbox
+from tlscheck.errors import HistoryError, TlscheckError
+from tlscheck.history import Store, looking_back, opened, outbox, scans
 from tlscheck.mail import relay
 from tlscheck.mail.letter import Letter, letter, lightened
 from tlscheck.mail.news import Line, News, Occasion
+from tlscheck.model import Look
 from tlscheck.net import now
 from tlscheck.pipeline import Asked
 from tlscheck.text import _N, voice
@@ -57,10 +60,23 @@ class Post:
         are due.
         """
         at = now()
+        news = replace(news, gone=_gone(news, store)) if store else news
         for group in groups(self.mail):
             own = part(news, group, self.asked)
             if worth(own) or (store and _is_due(store, group, self.mail, at)):
                 yield letter(settled(own), self.mail, group.addresses, seed, at, self.lang)
+
+
+def _gone(news: News, store: Store) -> tuple[Look, ...]:
+    """The looks that say what targets are called that the report has no more."""
+    scan = news.report.scan
+    here = {look.target.id for look in scan.looks}
+    left = sorted({change.target for change in news.changes} - here - {""})
+    with contextlib.suppress(TlscheckError):  # who reads the history says what is wrong with it
+        numbers = looking_back.last_seen(store, [(target, "") for target in left], scan.at)
+        kept = [report.decode(scans.document(store, number), "") for number in numbers]
+        return tuple(look for each in kept for look in each.looks)
+    return ()
 
 
 def settled(news: News) -> News:

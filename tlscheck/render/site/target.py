@@ -130,10 +130,10 @@ def called(course: Course) -> str:
 
 
 def _is_named(look: Look, name: str) -> bool:
-    place = look.target.target
-    if look.target.scope is not Scope.ENDPOINT or place is None:
+    if look.target.scope is Scope.ADDRESS:
         return False
-    return look.target.label not in ("", place.host, name.partition("://")[2])
+    asked = name.partition("://")[2]
+    return look.target.label not in ("", asked.rpartition(":")[0].strip("[]"), asked)
 
 
 def _certificates(course: Course, at: datetime, lang: str) -> Iterable[Certificate]:
