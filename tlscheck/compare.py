@@ -13,7 +13,7 @@ from tlscheck import changes, report
 from tlscheck import judge as judging
 from tlscheck.changes import Change, Past
 from tlscheck.changes.filling import begun, certain, filled, gaps, lent, unasked
-from tlscheck.changes.findings import Place
+from tlscheck.changes.findings import Place, known
 from tlscheck.history import Store, looking_back, scans
 from tlscheck.model import Scan, Verdict, Waiver
 from tlscheck.report import Judged, Report
@@ -104,7 +104,13 @@ class Desk:
             past,
             borne=self._borne(after.scan) if lending else {},
             wants=looking_back.wants(self._store, was.said.profiles),
-            remembered=looking_back.remembered(self._store, _unknown(past.known), was.scan.at),
+            remembered={
+                place: last
+                for verdict in (Verdict.UNKNOWN, Verdict.NOT_APPLICABLE)
+                for place, last in looking_back.remembered(
+                    self._store, _unsettled(past.known, verdict), was.scan.at, verdict
+                ).items()
+            },
         )
         return changes.between(past, after.scan, after.said, now)
 
@@ -198,7 +204,8 @@ def _certain(scan: Scan) -> Scan:
     return certain(scan, intercepted) if intercepted else scan
 
 
-def _unknown(report: Report) -> Iterable[Place]:
+def _unsettled(report: Report, verdict: Verdict) -> Iterable[Place]:
+    """The findings with that verdict of which nothing is known: nobody asked, say."""
     for finding in report.own():
-        if finding.verdict is Verdict.UNKNOWN:
+        if finding.verdict is verdict and known(finding).verdict is Verdict.UNKNOWN:
             yield finding.rule, finding.target

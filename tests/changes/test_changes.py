@@ -295,6 +295,15 @@ def test_pages_that_are_not_asked_for_any_more_are_no_change_of_the_endpoint(
     )
     (change,) = (c for c in between(then, now) if c.subject == "http.management-pages")
     assert (change.kind, change.direction) == (Origin.PROFILE, Direction.NEUTRAL)
+    if not pages.found:
+        assert between(now, then) == ()
+
+
+def test_what_did_not_apply_and_is_seen_now_is_no_improvement() -> None:
+    then = missed(Reason.NOT_APPLICABLE, "http")
+    found = between(one(then), one(make.good_look()))
+    (change,) = (c for c in found if c.subject == "http")
+    assert (change.code, change.direction) == ("seen-now", Direction.NEUTRAL)
 
 
 def test_silence_where_something_answered_is_the_networks() -> None:

@@ -23,7 +23,18 @@ from tlscheck.changes import Change
 from tlscheck.errors import HistoryError, ScanFileError
 from tlscheck.history import accepting, looking_back, outbox, pieces, scans
 from tlscheck.history.store import Store, opened
-from tlscheck.model import Look, Missed, Reason, Severity, State, Verdict, Waiver, cut_short
+from tlscheck.model import (
+    Confidence,
+    Look,
+    Missed,
+    Reason,
+    Severity,
+    State,
+    Verdict,
+    Waiver,
+    cut_short,
+)
+from tlscheck.observations.http import Management, ManagementPage
 
 P, F, N = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 HOST = make.endpoint().id
@@ -300,6 +311,20 @@ def test_the_last_known_verdict(store: Store) -> None:
     assert found[DEPRECATED].verdict is F
     assert found[DEPRECATED].codes
     assert looking_back.remembered(store, [DEPRECATED], at(0)) == {}
+
+
+def test_a_problem_is_not_gone_because_nobody_asked_for_a_night(store: Store) -> None:
+    page = ManagementPage("/grafana/", "Grafana", 200, Confidence.HIGH)
+
+    def asked(pages: Management | None) -> Look:
+        return make.good_look(http=make.http_observation(management=pages))
+
+    bad = asked(Management(found=(page,), asked=9))
+    kept(store, night(0, bad), night(1, asked(None)))
+    for pages, codes in ((bad, set()), (asked(Management(asked=9)), {"answers"})):
+        since = compare.latest(store, night(2, pages), "")
+        assert since
+        assert {c.code for c in since[1] if c.subject == "http.management-pages"} == codes
 
 
 def test_verdicts_over_time(store: Store) -> None:

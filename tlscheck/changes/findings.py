@@ -64,7 +64,7 @@ def origin_of(cause: str) -> Origin:
 def known(finding: Finding) -> Known:
     """What *finding* says, without its sentences."""
     codes = frozenset(e.code for e in _problems(finding))
-    settled = codes or not any(e.code in (*_OF_OTHERS, _NOT_ASKED) for e in finding.evidence)
+    settled = codes or not _unlooked(finding)
     return Known(finding.verdict if settled else Verdict.UNKNOWN, codes)
 
 
@@ -120,7 +120,7 @@ def _finding(was: Known, then: Finding, now: Finding, fixed: Origin | None) -> I
     if settled:
         for code in sorted(was.codes - codes):
             yield made(code, GONE, Direction.BETTER, *_of(then, code))
-    seen_again = _missed(then) and now.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    seen_again = _unlooked(then) and now.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
     if not seen_again and (codes == was.codes or not settled):
         yield from _moved(was, now, made)
 
@@ -176,6 +176,11 @@ def _why(finding: Finding) -> Origin:
 def _missed(finding: Finding) -> bool:
     """Whether what it takes was not seen, which is told once and not by rule."""
     return any(e.code in _OF_OTHERS for e in finding.evidence)
+
+
+def _unlooked(finding: Finding) -> bool:
+    """Whether what it takes was not seen, or nobody asked."""
+    return any(e.code in (*_OF_OTHERS, _NOT_ASKED) for e in finding.evidence)
 
 
 def _problems(finding: Finding) -> Sequence[Evidence]:

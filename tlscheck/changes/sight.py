@@ -12,6 +12,7 @@ from tlscheck.text import _N
 UNSEEN = _N("{looked}: it could not be looked at: {reason}")
 UNSEEN_FOR = _N("{looked}: it could not be looked at: {reason} ({detail})")
 SEEN = _N("{looked}: seen again; the time before: {reason}")
+SEEN_NOW = _N("{looked}: seen now; the time before: {reason}")
 ADDRESS_NEW = _N("the name leads to another address now")
 ADDRESS_GONE = _N("the name does not lead to this address any more")
 ASKED = _N("it is looked at for the first time")
@@ -173,16 +174,14 @@ def _lost_of(
 def _found(target: str, then: Mapping[str, Missed], seen: Set[str]) -> Iterator[Change]:
     """What was missed *then* and is *seen* now."""
     for subject in sorted(then.keys() & seen):
-        values = {"looked": subject, "reason": str(then[subject].reason)}
-        yield Change(
-            _origin(then[subject]),
-            target,
-            subject,
-            "seen-again",
-            SEEN,
-            values,
-            direction=Direction.BETTER,
-        )
+        reason = then[subject].reason
+        values = {"looked": subject, "reason": str(reason)}
+        origin = _origin(then[subject])
+        if reason is Reason.NOT_APPLICABLE:
+            yield Change(origin, target, subject, "seen-now", SEEN_NOW, values)
+            continue
+        better = Direction.BETTER
+        yield Change(origin, target, subject, "seen-again", SEEN, values, direction=better)
 
 
 def _origin(missed: Missed) -> Origin:

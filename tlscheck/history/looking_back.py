@@ -115,14 +115,16 @@ WHERE (target.name = ?1 OR target.name LIKE ?2) AND sight.subject = ?3 AND scan.
 """
 
 
-def remembered(store: Store, places: Iterable[Place], at: datetime) -> Mapping[Place, Known]:
-    """Of rules on targets the last verdict before *at* that was none of ``unknown``, under the own
-    profile of its run.
+def remembered(
+    store: Store, places: Iterable[Place], at: datetime, besides: Verdict = Verdict.UNKNOWN
+) -> Mapping[Place, Known]:
+    """Of rules on targets the last verdict before *at* that was none of ``unknown`` and *besides*,
+    under the own profile of its run.
     """
     found = {}
     with store.reading() as db:
         for rule, target in places:
-            row = db.execute(_REMEMBERED, (rule, target, stamp(at))).fetchone()
+            row = db.execute(_REMEMBERED, (rule, target, stamp(at), besides)).fetchone()
             if row:
                 found[rule, target] = Known(Verdict(row[0]), frozenset(json.loads(row[1])))
     return found
@@ -133,7 +135,7 @@ SELECT state.verdict, state.codes FROM matter JOIN target ON target.id = matter.
 JOIN finding ON finding.matter = matter.id JOIN state ON state.id = finding.state
 JOIN scan ON scan.id = finding.scan
 WHERE matter.rule = ? AND target.name = ? AND matter.own = 1 AND scan.at < ?
-AND state.verdict <> 'unknown' ORDER BY scan.at DESC, scan.id DESC LIMIT 1
+AND state.verdict NOT IN ('unknown', ?) ORDER BY scan.at DESC, scan.id DESC LIMIT 1
 """
 
 
