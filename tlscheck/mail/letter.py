@@ -22,7 +22,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
 from tlscheck.config.watching import Mail, mailbox
 from tlscheck.data import data_dir
-from tlscheck.mail.news import Line, News, View, view
+from tlscheck.mail.news import Line, News
+from tlscheck.mail.view import View, view
 from tlscheck.render import FORMATS
 from tlscheck.report import Report
 from tlscheck.text import _N, voice

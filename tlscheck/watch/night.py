@@ -12,7 +12,8 @@ from tlscheck.errors import HistoryError, TlscheckError
 from tlscheck.halt import Halt
 from tlscheck.history import accepting, looking_back, opened, scans
 from tlscheck.mail.letter import text
-from tlscheck.mail.news import Line, News, Occasion, view
+from tlscheck.mail.news import Line, News, Occasion
+from tlscheck.mail.view import view
 from tlscheck.model import Scan
 from tlscheck.net import now
 from tlscheck.pipeline import Tell
