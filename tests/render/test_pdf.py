@@ -118,6 +118,16 @@ def test_its_id_is_that_of_the_scan_file(read: Read) -> None:
 
 
 @BOTH
+def test_findings_of_a_bundle_name_the_files_they_rest_on(lang: str, read: Read) -> None:
+    title = {"en": "Rests on: ", "ja": "根拠となるファイル: "}[lang]
+    refs = ("scan.json#/targets/0/seen/tls", "targets/0/tls.jsonl")
+    bundled = replace(REPORT, findings=tuple(replace(f, refs=refs) for f in REPORT.findings))
+    text = flat(read(pdf.render(bundled, lang)))
+    assert flat(f"{title}{', '.join(refs)}") in text
+    assert flat(title) not in flat(read(pdf.render(REPORT, lang)))
+
+
+@BOTH
 def test_a_small_report_has_a_few_pages(lang: str, read: Read) -> None:
     told = read(pdf.render(REPORT, lang), "pdfinfo")
     pages = int(re.findall(r"Pages:\s+(\d+)", told)[0])
