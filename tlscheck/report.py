@@ -6,6 +6,7 @@ report gives the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass, replace
@@ -74,6 +75,18 @@ class Report:
     checklists: tuple[Checklist, ...]
     waived: tuple[Waived, ...] = ()
     """What each waiver of the scan comes to."""
+    read_from: str = ""
+    """The SHA-256 of the scan file that was read; empty: none was. It is not in the file itself."""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the scan file that people hold: which was read, else which is written."""
+        return self.read_from or self.own_digest
+
+    @property
+    def own_digest(self) -> str:
+        """The SHA-256 of the scan file with this report's findings and answers."""
+        return hashlib.sha256(encode(self)).hexdigest()
 
     @property
     def profile(self) -> Profile:

@@ -5,7 +5,6 @@ All text is `visible`, in whole lines, and begins with words of ours.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from tlscheck.render.layout import layout
 from tlscheck.render.remedies import remedies
 from tlscheck.render.view import FindingView, TargetView, said, targets
 from tlscheck.render.waivers import Borne, of_answers
-from tlscheck.report import Report, encode
+from tlscheck.report import Report
 from tlscheck.text import ANSWERS, CAUSES, moment, visible, voice, word
 
 MOST_LINES = 8
@@ -98,7 +97,7 @@ def document(report: Report, lang: str) -> str:
     return _(
         "tlscheck scan file of {moment} (SHA-256 {digest}…)",
         moment=moment(report.scan.at, lang),
-        digest=hashlib.sha256(encode(report)).hexdigest()[:16],
+        digest=report.digest[:16],
     )
 
 
