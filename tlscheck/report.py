@@ -40,7 +40,7 @@ from tlscheck.observations.tls import TlsObservation
 from tlscheck.observations.turn import TurnObservation
 from tlscheck.observations.vpn import VpnObservation
 from tlscheck.profile import Profile
-from tlscheck.text import Phrase
+from tlscheck.text import Phrase, plain_json
 from tlscheck.waivers import Waived
 
 FORMAT = "tlscheck.scan/1"
@@ -111,7 +111,7 @@ class Report:
 
 
 def encode(report: Report) -> bytes:
-    """The scan file: one JSON document, UTF-8, a final newline."""
+    """The scan file: one JSON document, UTF-8, a final newline, nothing hidden."""
     document = {
         "format": FORMAT,
         **_dump(Scan, report.scan, leave_out={"looks"}),
@@ -121,9 +121,12 @@ def encode(report: Report) -> bytes:
         "answers": [_dump(ItemAnswer, answer) for answer in report.answers],
         "waived": [_dump(Waived, waived) for waived in report.waived],
     }
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(
-        errors="backslashreplace"
-    )
+    return plain_json(json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def as_written(data: bytes) -> bytes:
+    """The scan file *data* as it is written now; older ones have characters in them that hide."""
+    return plain_json(data.decode(errors="replace")).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,24 @@ def test_it_holds(good: bytes) -> None:
     assert any("as recorded: http;" in words for words in said)
 
 
+def test_older_ones_whose_scan_file_hides_characters_hold_too(seen: Scan) -> None:
+    """They hold them as servers sent them; the scan file of today escapes them."""
+    (look,) = seen.looks
+    label = "例\u202e\u2066\u2028\x85\U000e0041"
+    named = replace(seen, looks=(replace(look, target=replace(look.target, label=label)),))
+    now = read(built(judging.judge(named)))
+    document = json.loads(now.files["scan.json"])
+    then = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    assert then != now.files["scan.json"]
+    assert label.encode() in then
+    assert broken(forged(now, **{"scan.json": then})) == []
+    other = then.replace(b'"verdict": "pass"', b'"verdict": "fail"', 1)
+    assert other != then
+    assert broken(forged(now, **{"scan.json": other}))
+    compact = json.dumps(document, ensure_ascii=False).encode()
+    assert broken(forged(now, **{"scan.json": compact})) == ["scan.json is not as it is written"]
+
+
 def test_a_second_build_is_the_same_bytes(report: Report, good: bytes, bundle: Bundle) -> None:
     assert built(report, KEY) == good
     assert pack(bundle.files, bundle.scan.at) == good

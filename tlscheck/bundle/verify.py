@@ -187,7 +187,7 @@ def _judged(bundle: Bundle) -> Iterator[Line]:
             )
         )
     yield _by_what(bundle)
-    if scan_file.encode(report) == bundle.files[SCAN]:
+    if scan_file.encode(report) == scan_file.as_written(bundle.files[SCAN]):
         yield _holds(
             Phrase(
                 "{findings} findings and {answers} answers follow from the scan, by the profiles"
