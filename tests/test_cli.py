@@ -492,6 +492,12 @@ def test_an_evaluators_workbook_is_filled(saved: Path, tmp_path: Path, mistake: 
     assert "named twice" in mistake(
         "judge", str(saved), "--fill", str(template), "-o", str(template)
     )
+    made = out.read_bytes()
+    for how in (["judge", str(saved)], ["judge", "/no/such"], ["scan", "127.0.0.1:1"]):
+        line = mistake(*how, "--fill", str(template), "-o", str(out))
+        assert line.startswith(f"tlscheck: {out}: is there already")
+    assert out.read_bytes() == made  # somebody's hand may have been in it
+    out.unlink()
     assert "-o" in mistake("judge", str(saved), "--fill", str(template))
     assert "--fill" in mistake(
         "judge", str(saved), "--fill", str(template), "-f", "csv", "-o", str(out)
