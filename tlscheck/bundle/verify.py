@@ -154,6 +154,7 @@ def _followed(bundle: Bundle) -> Iterator[Line]:
             whole += not mistakes
             yield from (_of(look, _broken, mistake) for mistake in mistakes)
         yield from (_of(look, _broken, words) for words in whose.placed(look, scan.at))
+        yield from (_of(look, _broken, words) for words in whose.elsewhere(look))
         yield from (_of(look, _broken, words) for words in whose.left_out(look, scan.subjects))
         yield from (_of(look, _note, words) for words in whose.doubts(look))
     if whole:
