@@ -389,6 +389,10 @@ def test_checklists() -> None:
     assert "Items 42 and 44 of the checklist: TLS 1.2 at least (official source)" in shown
     assert RULES["tls.versions"].title in shown
     assert "Security policy" in tlscheck("checklist", "show", "vendor-138", "26").stdout
+    for same in ("項番：０44", "№ 44"):
+        assert tlscheck("checklist", "show", "vendor-138", same).stdout == shown
+    security = tlscheck("checklist", "show", "vendor-138", "項番026").stdout
+    assert "\n26  Security policy" in security
     whole = tlscheck("checklist", "show", "vendor-138", "--lang", "ja").stdout
     for one in checklists.load("vendor-138").items:
         assert one.title.ja in whole
@@ -479,6 +483,27 @@ def test_a_workbook_is_japanese_unless_another_language_is_asked_for(
         assert tlscheck(*command, *options).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (("mhlw-7.0", "sds-59"), "SDS-59  "),
+        (("mhlw-7.0", "ＭＤＳ－12.1"), "MDS-12.1  "),
+        (("guideline-security", "Ⅳ"), "iv  "),
+        (("standard-2026", "2-1-XII"), "2-1-xii  "),
+        (("mhlw-5.2", "No.09"), "9  "),
+    ],
+)
+def test_an_item_may_be_written_as_people_write_it(asked: tuple[str, str], found: str) -> None:
+    assert f"\n{found}" in tlscheck("checklist", "show", *asked).stdout
+
+
+def test_no_such_item_says_which_there_are(mistake: Mistake) -> None:
+    for item in ("139", "0", "²²²", "\U00010a40", "項番"):
+        line = mistake("checklist", "show", "vendor-138", item)
+        assert line.endswith(f"no item {item}; take one of 1–138")
+    assert "MDS-12.1, " in mistake("checklist", "show", "mhlw-7.0", "59")
+
+
 def test_an_evaluators_workbook_is_filled(saved: Path, tmp_path: Path, mistake: Mistake) -> None:
     template, out = tmp_path / "own.xlsx", tmp_path / "new.xlsx"
     template.write_bytes(sheets.workbook())
@@ -492,6 +517,12 @@ def test_an_evaluators_workbook_is_filled(saved: Path, tmp_path: Path, mistake: 
     assert "named twice" in mistake(
         "judge", str(saved), "--fill", str(template), "-o", str(template)
     )
+    made = out.read_bytes()
+    for how in (["judge", str(saved)], ["judge", "/no/such"], ["scan", "127.0.0.1:1"]):
+        line = mistake(*how, "--fill", str(template), "-o", str(out))
+        assert line.startswith(f"tlscheck: {out}: is there already")
+    assert out.read_bytes() == made  # somebody's hand may have been in it
+    out.unlink()
     assert "-o" in mistake("judge", str(saved), "--fill", str(template))
     assert "--fill" in mistake(
         "judge", str(saved), "--fill", str(template), "-f", "csv", "-o", str(out)

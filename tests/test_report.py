@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -86,6 +88,23 @@ def test_whatever_servers_say(label: str, detail: str, skew: float | None) -> No
 
 
 # -- What other programs rely on ----------------------------------------------------------------
+
+
+def test_nothing_in_it_hides() -> None:
+    """Whoever reads it in a terminal sees all that servers said, as it stands there."""
+    code = [chr(n) for n in range(sys.maxunicode + 1)]
+    hidden = "".join(c for c in code if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs"))
+    label = f"{hidden}検査対象 例え\u3000€\U00020bb7\\"
+    look = replace(missed_look(), target=replace(missed_look().target, label=label))
+    data = encode(judging.judge(scan(look)))
+    text = data.decode()
+    assert not set(text) & set(hidden) - {"\n"}
+    assert "検査対象 例え\u3000€\U00020bb7" in text
+    assert "\\u202e" in text
+    assert "\\udb40\\udc41" in text  # U+E0041
+    [read] = decode(data, "scan.json").looks
+    units = [text.encode("utf-16", "surrogatepass") for text in (label, read.target.label)]
+    assert units[0] == units[1]  # a pair of halves is one character
 
 
 def test_what_the_format_promises() -> None:

@@ -6,6 +6,7 @@ report gives the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ from tlscheck.observations.tls import TlsObservation
 from tlscheck.observations.turn import TurnObservation
 from tlscheck.observations.vpn import VpnObservation
 from tlscheck.profile import Profile
-from tlscheck.text import Phrase
+from tlscheck.text import Phrase, plain_json
 from tlscheck.waivers import Waived
 
 FORMAT = "tlscheck.scan/1"
@@ -74,6 +75,18 @@ class Report:
     checklists: tuple[Checklist, ...]
     waived: tuple[Waived, ...] = ()
     """What each waiver of the scan comes to."""
+    read_from: str = ""
+    """The SHA-256 of the scan file that was read; empty: none was. It is not in the file itself."""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the scan file that people hold: which was read, else which is written."""
+        return self.read_from or self.own_digest
+
+    @property
+    def own_digest(self) -> str:
+        """The SHA-256 of the scan file with this report's findings and answers."""
+        return hashlib.sha256(encode(self)).hexdigest()
 
     @property
     def profile(self) -> Profile:
@@ -98,7 +111,7 @@ class Report:
 
 
 def encode(report: Report) -> bytes:
-    """The scan file: one JSON document, UTF-8, a final newline."""
+    """The scan file: one JSON document, UTF-8, a final newline, nothing hidden."""
     document = {
         "format": FORMAT,
         **_dump(Scan, report.scan, leave_out={"looks"}),
@@ -108,9 +121,12 @@ def encode(report: Report) -> bytes:
         "answers": [_dump(ItemAnswer, answer) for answer in report.answers],
         "waived": [_dump(Waived, waived) for waived in report.waived],
     }
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(
-        errors="backslashreplace"
-    )
+    return plain_json(json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def as_written(data: bytes) -> bytes:
+    """The scan file *data* as it is written now; older ones have characters in them that hide."""
+    return plain_json(data.decode(errors="replace")).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,22 @@ def visible(text: str) -> str:
     return "".join(c if _is_plain(c) else _spelt(c) for c in text)
 
 
+_HIDDEN = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+"""Controls that JSON allows in strings, and Cf, Zl, Zp and Cs of Unicode 17: a list of its own, as
+Python's grows from version to version, and the same report must give the same bytes."""
+
+
+def plain_json(document: str) -> str:
+    r"""The JSON *document* with nothing hidden in it: what `visible` spells out, but for what is no
+    character at all, is escaped, as ``\u202e``; it still says the same.
+    """
+    return _HIDDEN.sub(lambda found: _escaped(found[0]), document)
+
+
 def moment(when: datetime, lang: str) -> str:
     """Day and time, in JST where the language is Japanese, else in UTC."""
     if lang == "ja" and when.date() < date.max:  # certificates end there that are not to end
@@ -203,6 +219,11 @@ def _shown(name: str, value: object, lang: str) -> str:
 
 def _is_plain(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _spelt(character: str) -> str:

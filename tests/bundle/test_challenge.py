@@ -14,7 +14,7 @@ from tests.servers import Server
 from tlscheck import judge as judging
 from tlscheck import pipeline
 from tlscheck.bundle.challenge import Mark, compare
-from tlscheck.model import Look, Scan, State
+from tlscheck.model import Look, Missed, Reason, Scan, State
 from tlscheck.wire.registry import Version
 
 A, R, U = State.ACCEPTED, State.REFUSED, State.UNKNOWN
@@ -63,8 +63,32 @@ def test_nobody_there_leaves_all_open(seen: Scan) -> None:
     (look,) = seen.looks
     after = replace(seen, looks=(replace(missed_look(), target=look.target),))
     found = compared(seen, after)
+    assert found == {
+        f"{subject}: nothing was seen this time: no answer in time": Mark.OPEN
+        for subject in ("TLS", "Certificate", "HTTP")
+    }
+
+
+def test_a_server_that_answers_nothing_certain_is_one_line_too() -> None:
+    """What is seen otherwise is compared all the same."""
+    now = good_look(tls=make.blank_tls())
+    now = replace(now, missed=(Missed("tls.hellos", Reason.BANNED, "Connection refused"),))
+    found = compared(make.scan(good_look()), make.scan(now))
+    open_ = [words for words, mark in found.items() if mark is Mark.OPEN]
+    banned = "TLS: nothing was seen this time: the server stopped answering us (Connection refused)"
+    assert open_[0] == banned
+    assert not any(words.startswith(("TLS 1.2", "tls.")) for words in open_)
+    assert found["the same 1 certificates are shown"] is Mark.AGREES
+
+
+def test_what_is_not_asked_for_again_is_left_out() -> None:
+    before = good_look()
+    with_quic = replace(before, seen={**before.seen, "quic": make.quic_observation()})
+    found = compared(make.scan(with_quic), make.scan(before, subjects=("tls", "certificate")))
+    assert set(found.values()) == {Mark.AGREES}
+    found = compared(make.scan(with_quic), make.scan(replace(before, seen={}), subjects=("http",)))
     assert set(found.values()) == {Mark.OPEN}
-    assert "TLS 1.2: accepted then, not known now" in found
+    assert [words.partition(":")[0] for words in found] == ["TLS", "Certificate", "HTTP"]
 
 
 @pytest.mark.parametrize(

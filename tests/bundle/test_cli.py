@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import http.server
 import importlib.util
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -68,6 +71,30 @@ def saved(two: Server, key: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     assert done.returncode in (1, 3), done.stderr
     assert done.stdout.encode() == read(path.read_bytes()).files["scan.json"]
     return path
+
+
+# -- The document -------------------------------------------------------------------------------
+
+
+def test_sheets_and_pdfs_cite_the_file_that_was_read(saved: Path, tmp_path: Path) -> None:
+    """Under waivers and other profiles too, and in whatever bytes it was kept."""
+    config = tmp_path / "cfg.toml"
+    waiver = 'item = "vendor-138/44"\nreason = "r"\nwho = "w"\nuntil = 2199-01-01\n'
+    config.write_text(f"[[waiver]]\n{waiver}")
+    inside = read(saved.read_bytes()).files["scan.json"]
+    plain, compact = tmp_path / "scan.json", tmp_path / "compact.json"
+    plain.write_bytes(inside)
+    compact.write_text(json.dumps(json.loads(inside)))
+    for path, data, how in (
+        (saved, inside, ["-c", config]),
+        (plain, inside, ["--profile", "mozilla-modern"]),
+        (compact, compact.read_bytes(), []),
+    ):
+        out = tmp_path / f"{path.name}.xlsx"
+        tlscheck("judge", path, *how, "--checklist", "vendor-138", "-f", "xlsx", "-o", out)
+        cells = [str(c.value) for s in openpyxl.load_workbook(out) for r in s for c in r]
+        cited = {d for text in cells for d in re.findall(r"SHA-256 ([0-9a-f]+)…", text)}
+        assert cited == {hashlib.sha256(data).hexdigest()[:16]}
 
 
 # -- Keys ---------------------------------------------------------------------------------------

@@ -29,10 +29,10 @@ from tlscheck.bundle import contents, seal, whose
 from tlscheck.bundle.contents import Bundle, DamagedError, bundled, pack, read
 from tlscheck.bundle.verify import Mark, Trusted, verify
 from tlscheck.bundle.whose import APART
-from tlscheck.model import Scan
+from tlscheck.model import Look, Scan, Scope, Target
 from tlscheck.observations import kept
 from tlscheck.observations.certificate import CertificateObservation, Chain, Staple
-from tlscheck.observations.registration import Record, from_whois
+from tlscheck.observations.registration import Record, RegistrationObservation, from_whois
 from tlscheck.render import FORMATS
 from tlscheck.report import Report, decode, encode
 
@@ -108,6 +108,24 @@ def test_it_holds(good: bytes) -> None:
     assert set(said.values()) == {Mark.HOLDS, Mark.NOTE}
     assert said["2 observations follow from the bytes kept with them"] is Mark.HOLDS
     assert any("as recorded: http;" in words for words in said)
+
+
+def test_older_ones_whose_scan_file_hides_characters_hold_too(seen: Scan) -> None:
+    """They hold them as servers sent them; the scan file of today escapes them."""
+    (look,) = seen.looks
+    label = "例\u202e\u2066\u2028\x85\U000e0041"
+    named = replace(seen, looks=(replace(look, target=replace(look.target, label=label)),))
+    now = read(built(judging.judge(named)))
+    document = json.loads(now.files["scan.json"])
+    then = (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    assert then != now.files["scan.json"]
+    assert label.encode() in then
+    assert broken(forged(now, **{"scan.json": then})) == []
+    other = then.replace(b'"verdict": "pass"', b'"verdict": "fail"', 1)
+    assert other != then
+    assert broken(forged(now, **{"scan.json": other}))
+    compact = json.dumps(document, ensure_ascii=False).encode()
+    assert broken(forged(now, **{"scan.json": compact})) == ["scan.json is not as it is written"]
 
 
 def test_a_second_build_is_the_same_bytes(report: Report, good: bytes, bundle: Bundle) -> None:
@@ -349,6 +367,7 @@ def test_another_server_s_bytes_are_not_those_of_the_target(bundle: Bundle) -> N
         target["target"] |= {"host": "bad.example.jp", "address": "127.5.0.2"}
         target["target"] |= {"sni": "bad.example.jp"}
         target["seen"]["certificate"]["asked_name"] = "bad.example.jp"
+        target["seen"]["http"]["host"] = "bad.example.jp"
 
     (said,) = broken(lied(bundle, moved))
     assert said.endswith(
@@ -373,6 +392,10 @@ def _renamed(document: dict[str, Any]) -> None:
     document["targets"][0]["id"] = "https://bad.example.jp:443"
 
 
+def _other_page(document: dict[str, Any]) -> None:
+    document["targets"][0]["seen"]["http"]["host"] = "good.example.jp"
+
+
 def _other_name(document: dict[str, Any]) -> None:
     document["targets"][0]["seen"]["certificate"]["asked_name"] = "127.0.0.1"
 
@@ -382,6 +405,7 @@ def _other_name(document: dict[str, Any]) -> None:
     [
         (_unnamed, "ask for localhost, not for -"),
         (_renamed, "its id is not that of its place, https://localhost:"),
+        (_other_page, "http: is of good.example.jp, not of localhost"),
         (_other_name, "certificate: asked_name do not follow from scan.json"),
     ],
 )
@@ -390,6 +414,36 @@ def test_a_target_that_was_renamed(
 ) -> None:
     said = broken(lied(bundle, lie))
     assert any(found in words for words in said), said
+
+
+ELSEWHERE: dict[str, tuple[Look, str]] = {
+    "dns": (make.domain_look(), "example.net"),
+    "registration": (make.domain_look(), "example.net"),
+    "ports": (make.address_look(), "198.51.100.9"),
+    "vpn": (make.address_look(), "198.51.100.9"),
+    "ike": (make.gateway_look(), "198.51.100.9"),
+}
+
+
+@pytest.mark.parametrize("subject", ELSEWHERE)
+def test_what_says_that_it_is_of_another_place(subject: str) -> None:
+    look, other = ELSEWHERE[subject]
+    alone = replace(look, seen={subject: look.seen[subject]})
+    moved = replace(alone, target=replace(look.target, id=other))
+    words = f"{subject}: is of {look.target.id}, not of {other}"
+    assert not any(words in said for said in broken(built(judging.judge(make.scan(alone)))))
+    assert any(words in said for said in broken(built(judging.judge(make.scan(moved)))))
+
+
+def test_relays_and_quic_of_another_service() -> None:
+    for look, name in ((make.turn_look(), "turn"), (make.quic_look(), "quic")):
+        place = look.target.target
+        assert place
+        target = replace(look.target, target=replace(place, service="other"))
+        said = broken(built(judging.judge(make.scan(look))))
+        assert not any(f"{name}: is of" in words for words in said)
+        said = broken(built(judging.judge(make.scan(replace(look, target=target)))))
+        assert any(f"{name}: is of {place.service}, not of other" in words for words in said)
 
 
 def _dated_back(part: Any, days: int) -> Any:
@@ -578,14 +632,17 @@ def test_a_signature_of_something_else(bundle: Bundle) -> None:
     ids=lambda record: f"{record.layout} {record.domain}",
 )
 def test_what_a_registry_said_is_read_again(record: Record) -> None:
+    def look(told: RegistrationObservation) -> Look:
+        return Look(Target(record.domain, Scope.NAME), {"registration": told})
+
     observation = replace(make.registration_observation(), record=record)
-    report = judging.judge(make.scan(make.domain_look(observation)))
+    report = judging.judge(make.scan(look(observation)))
     data = built(report)
     assert read(data).files["targets/0/registration.txt"].decode() == record.text
     assert broken(data) == []
     longer = replace(record, statuses=("active", "locked"))
     lie = replace(observation, record=longer)
-    said = broken(built(judging.judge(make.scan(make.domain_look(lie)))))
+    said = broken(built(judging.judge(make.scan(look(lie)))))
     assert [words.split(": ", 1)[1] for words in said] == [
         "registration: statuses do not follow from targets/0/registration.txt"
     ]

@@ -21,6 +21,7 @@ from tests import make
 from tests.render.sheets import NUMBERS, TOP, workbook
 from tests.render.test_xlsx import BAD, HOSTILE
 from tests.servers import program
+from tlscheck.bundle.contents import cited
 from tlscheck.config import Sheet
 from tlscheck.errors import SheetError
 from tlscheck.judge import judge
@@ -85,6 +86,14 @@ def test_every_network_row_is_filled_and_none_of_the_vendors_words() -> None:
     assert (product.value, product.data_type) == ('=HYPERLINK("http://x.example/")', "s")
     assert BAD in sheet[f"D{TOP + 2}"].value
     assert sheet[f"D{TOP + 2}"].data_type == "s"
+
+
+def test_the_evidence_files_of_a_bundle_are_named() -> None:
+    bundled = cited(HOSTILE, {"targets/0/tls.jsonl"})
+    made = fill.fill(workbook(), "own.xlsx", bundled, "ja", HEAD)
+    cell = opened(made.data)["評価表"][f"D{TOP + 2}"]
+    assert cell.value == entries(bundled, "ja")["vendor-138", "44"].evidence
+    assert "証拠ファイル：targets/0/tls.jsonl、" in cell.value
 
 
 def test_the_same_gives_the_same_bytes() -> None:

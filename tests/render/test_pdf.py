@@ -117,6 +117,28 @@ def test_its_id_is_that_of_the_scan_file(read: Read) -> None:
     assert pdf.identity(other) != pdf.identity(REPORT)
 
 
+def test_judged_otherwise_its_id_is_still_that_of_the_file_that_was_read(read: Read) -> None:
+    other = replace(REPORT, findings=REPORT.findings[1:], read_from=REPORT.digest)
+    (number, digest), (first, known) = pdf.identity(other), pdf.identity(REPORT)
+    assert digest == known
+    own = hashlib.sha256(FORMATS["json"](other, "ja")).hexdigest()
+    assert number == f"{first}-{own[:4]}-{own[4:8]}".upper()
+    text = flat(read(pdf.render(other, "en")))
+    assert flat("its last two groups, since it was judged otherwise") in text
+    assert digest in text
+    assert own not in text
+
+
+@BOTH
+def test_findings_of_a_bundle_name_the_files_they_rest_on(lang: str, read: Read) -> None:
+    title = {"en": "Rests on: ", "ja": "根拠となるファイル: "}[lang]
+    refs = ("scan.json#/targets/0/seen/tls", "targets/0/tls.jsonl")
+    bundled = replace(REPORT, findings=tuple(replace(f, refs=refs) for f in REPORT.findings))
+    text = flat(read(pdf.render(bundled, lang)))
+    assert flat(f"{title}{', '.join(refs)}") in text
+    assert flat(title) not in flat(read(pdf.render(REPORT, lang)))
+
+
 @BOTH
 def test_a_small_report_has_a_few_pages(lang: str, read: Read) -> None:
     told = read(pdf.render(REPORT, lang), "pdfinfo")

@@ -17,11 +17,12 @@ from tests import make
 from tests.render.make_report import FORMULA, LANGUAGES, report
 from tests.servers import program
 from tlscheck import checklist as checklists
+from tlscheck.bundle.contents import cited
 from tlscheck.config import Sheet
 from tlscheck.judge import judge
 from tlscheck.model import Answer, Look
 from tlscheck.render import xlsx
-from tlscheck.render.entries import entries
+from tlscheck.render.entries import MOST_FILES, entries
 from tlscheck.render.layout import Form, layout
 from tlscheck.report import Report
 from tlscheck.text import ANSWERS, word
@@ -117,6 +118,40 @@ def test_the_other_forms_say_yes_of_what_is_met_alone(lang: str) -> None:
         if "planned" in texts:
             assert (texts["planned"], texts["when"]) == ("□", None)
     assert {answer for answer, _ in said} >= {Answer.NOT_MET, Answer.UNDETERMINED, Answer.MET}
+
+
+FILES = {"targets/0/certificate.jsonl", "targets/0/tls.jsonl"}
+
+
+@BOTH
+def test_evidence_files_are_cited_where_there_are_any(lang: str) -> None:
+    bundled = cited(HOSTILE, FILES)
+    book, without = opened(xlsx.render(bundled, lang)), opened(xlsx.render(HOSTILE, lang))
+    title = {"ja": "証拠ファイル", "en": "Evidence files"}[lang]
+    rows = {row[0].value: row[3].value for row in book[EVALUATION[lang]].iter_rows(min_row=7)}
+    first, second, *_rest = rows[44].splitlines()
+    assert "SHA-256" in first
+    assert second.startswith(title)
+    for file in (*FILES, "scan.json#/targets/0/seen/tls"):
+        assert second.count(file) == 1
+    sheet = name(layout().sheets["findings"], lang)
+    found = [dict(zip([c.value for c in book[sheet][3]], r, strict=True))
+             for r in book[sheet].iter_rows(4, values_only=True)]  # fmt: skip
+    place = [c.value for c in book[sheet][3]][1]
+    names = next(row for row in found if row[place] == "certificate.names")
+    expected = ["scan.json#/targets/0/seen/certificate", "targets/0/certificate.jsonl"]
+    assert names[title].splitlines()[:2] == expected
+    said = [str(c.value) for _sheet, _at, c in cells(without)]
+    assert not any(title in text or "targets/0/" in text for text in said)
+
+
+def test_of_many_evidence_files_some_are_named() -> None:
+    looks = [make.good_look(f"www{n}.example.jp") for n in range(9)]
+    files = {f"targets/{n}/tls.jsonl" for n in range(9)}
+    entry = entries(cited(judged(*looks), files), "en")["vendor-138", "44"]
+    (line,) = (line for line in entry.evidence.splitlines() if line.startswith("Evidence files: "))
+    assert line.count(".jsonl") == MOST_FILES
+    assert re.search(r", and \d+ more$", line)
 
 
 def name(form: Form, lang: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tlscheck.model import Finding, Look, State, Verdict
+from tlscheck.model import Finding, Look, Observation, State, Verdict
 from tlscheck.observations.certificate import CertificateObservation
 from tlscheck.observations.tls import TlsObservation
 from tlscheck.report import Report
@@ -38,19 +38,51 @@ def compare(before: Report, after: Report) -> tuple[Line, ...]:
     """
     then = {look.target.target: look for look in before.scan.looks if look.target.target}
     both = [(then[p], now) for now in after.scan.looks if (p := now.target.target) in then]
-    lines = [line for old, now in both for line in _look(old, now)]
-    return (*lines, *_findings(before, after, {o.target.id: n.target.id for o, n in both}))
+    dark = {old.target.id: _dark(old, now, after.scan.subjects) for old, now in both}
+    lines = [line for old, now in both for line in _look(old, now, dark[old.target.id])]
+    names = {old.target.id: now.target.id for old, now in both}
+    return (*lines, *_findings(before, after, names, dark))
 
 
-def _look(then: Look, now: Look) -> Iterator[Line]:
+def _dark(then: Look, now: Look, asked: Collection[str]) -> tuple[str, ...]:
+    """The subjects that were seen then, and of which nothing at all is seen now: those *asked* for
+    again, and those that are compared whatever a bundle says was asked for.
+    """
+    known = {*asked, "tls", "certificate"}
+    return tuple(s for s in then.seen if s in known and not _settles(now.seen.get(s)))
+
+
+def _settles(seen: Observation | None) -> bool:
+    return any(_facts(seen)) if isinstance(seen, TlsObservation) else seen is not None
+
+
+def _look(then: Look, now: Look, dark: Collection[str]) -> Iterator[Line]:
+    yield from (_unseen(now, subject) for subject in dark)
     old, new = then.seen.get("tls"), now.seen.get("tls")
-    if isinstance(old, TlsObservation):
-        facts = dict(_facts(old))
-        yield from _states(now.target.id, facts, new if isinstance(new, TlsObservation) else None)
+    if isinstance(old, TlsObservation) and isinstance(new, TlsObservation) and "tls" not in dark:
+        yield from _states(now.target.id, dict(_facts(old)), new)
     shown, shows = then.seen.get("certificate"), now.seen.get("certificate")
-    if isinstance(shown, CertificateObservation):
-        found = shows if isinstance(shows, CertificateObservation) else None
-        yield _leaves(now.target.id, shown, found)
+    if isinstance(shown, CertificateObservation) and isinstance(shows, CertificateObservation):
+        yield _leaves(now.target.id, shown, shows)
+
+
+def _unseen(now: Look, subject: str) -> Line:
+    """One line for all that stays open of a subject."""
+    why = (missed for missed in now.missed if missed.kind.partition(".")[0] == subject)
+    if (missed := next(why, None)) is None:
+        words = Phrase("{looked}: nothing was seen this time", looked=subject)
+    elif missed.detail:
+        words = Phrase(
+            "{looked}: nothing was seen this time: {reason} ({detail})",
+            looked=subject,
+            reason=missed.reason,
+            detail=missed.detail,
+        )
+    else:
+        words = Phrase(
+            "{looked}: nothing was seen this time: {reason}", looked=subject, reason=missed.reason
+        )
+    return Line(Mark.OPEN, now.target.id, words)
 
 
 Fact = tuple[str, str, str]
@@ -72,7 +104,7 @@ def _facts(seen: TlsObservation) -> Iterator[tuple[Fact, State]]:
             yield from (((version, dimension, name), State.REFUSED) for name in refused)
 
 
-def _states(target: str, facts: Mapping[Fact, State], new: TlsObservation | None) -> Iterator[Line]:
+def _states(target: str, facts: Mapping[Fact, State], new: TlsObservation) -> Iterator[Line]:
     """One line for each version and dimension that agree, and one for each name that does not."""
     agreed: dict[str, int] = {}
     for (version, dimension, name), was in facts.items():
@@ -89,9 +121,7 @@ def _states(target: str, facts: Mapping[Fact, State], new: TlsObservation | None
         yield Line(Mark.AGREES, target, Phrase("{what}: {n} agree", what=kind, n=count))
 
 
-def _now(new: TlsObservation | None, version: str, dimension: str, name: str) -> State:
-    if new is None:
-        return State.UNKNOWN
+def _now(new: TlsObservation, version: str, dimension: str, name: str) -> State:
     state = new.versions.get(Version(version), State.UNKNOWN)
     # Of a version that is refused nothing more is asked: what it took is refused with it.
     if not dimension or state is State.REFUSED:
@@ -99,14 +129,12 @@ def _now(new: TlsObservation | None, version: str, dimension: str, name: str) ->
     return new.settled(Version(version), dimension, name)
 
 
-def _leaves(
-    target: str, shown: CertificateObservation, shows: CertificateObservation | None
-) -> Line:
+def _leaves(target: str, shown: CertificateObservation, shows: CertificateObservation) -> Line:
     then = {chain.leaf.sha256 for chain in shown.asked() if chain.certificates}
-    now = {chain.leaf.sha256 for chain in shows.asked() if chain.certificates} if shows else set()
+    now = {chain.leaf.sha256 for chain in shows.asked() if chain.certificates}
     if then == now:
         return Line(Mark.AGREES, target, Phrase("the same {n} certificates are shown", n=len(then)))
-    if now < then and (shows is None or shows.unseen or shows.maybe_more):
+    if now < then and (shows.unseen or shows.maybe_more):
         words = Phrase("{n} of {all} certificates were seen again", n=len(now), all=len(then))
         return Line(Mark.OPEN, target, words)
     words = Phrase(
@@ -129,9 +157,11 @@ def _turned(what: str, was: str, now: str) -> Phrase:
 _SETTLED = (Verdict.PASS, Verdict.FAIL)
 
 
-def _findings(before: Report, after: Report, names: Mapping[str, str]) -> Iterator[Line]:
+def _findings(
+    before: Report, after: Report, names: Mapping[str, str], dark: Mapping[str, Collection[str]]
+) -> Iterator[Line]:
     """What the rules made of it: a verdict that was reached, and is another one now. *names* are
-    those of the targets then and now.
+    those of the targets then and now; what is open for a subject is *dark* was told of that.
     """
     now = {_key(finding, finding.target): finding.verdict for finding in after.findings}
     looked = set(after.scan.subjects)
@@ -145,6 +175,8 @@ def _findings(before: Report, after: Report, names: Mapping[str, str]) -> Iterat
             agreed[finding.target] = agreed.get(finding.target, 0) + 1
             continue
         mark = Mark.DIFFERS if verdict in _SETTLED else Mark.OPEN
+        if mark is Mark.OPEN and about in dark[finding.target]:
+            continue
         words = _turned(finding.rule, VERDICTS[finding.verdict], VERDICTS[verdict])
         yield Line(mark, finding.target, words)
     for target, count in agreed.items():

@@ -154,6 +154,7 @@ def _followed(bundle: Bundle) -> Iterator[Line]:
             whole += not mistakes
             yield from (_of(look, _broken, mistake) for mistake in mistakes)
         yield from (_of(look, _broken, words) for words in whose.placed(look, scan.at))
+        yield from (_of(look, _broken, words) for words in whose.elsewhere(look))
         yield from (_of(look, _broken, words) for words in whose.left_out(look, scan.subjects))
         yield from (_of(look, _note, words) for words in whose.doubts(look))
     if whole:
@@ -187,7 +188,7 @@ def _judged(bundle: Bundle) -> Iterator[Line]:
             )
         )
     yield _by_what(bundle)
-    if scan_file.encode(report) == bundle.files[SCAN]:
+    if scan_file.encode(report) == scan_file.as_written(bundle.files[SCAN]):
         yield _holds(
             Phrase(
                 "{findings} findings and {answers} answers follow from the scan, by the profiles"

@@ -5,7 +5,7 @@ Of the address nothing in them tells: no server says where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -13,6 +13,7 @@ from cryptography import x509
 from tlscheck.model import Look, Place, Scope
 from tlscheck.observations.certificate import CertificateObservation, Chain, attempt
 from tlscheck.observations.exchange import Exchange
+from tlscheck.observations.registration import RegistrationObservation
 from tlscheck.targets import endpoint_id
 from tlscheck.text import Phrase, visible
 from tlscheck.wire.hello import ClientHello, Extension
@@ -70,6 +71,30 @@ def placed(look: Look, began: datetime) -> Iterator[Phrase]:
         yield Phrase("it was looked at before the scan began")
     if any(seen.at - began > LONGEST for seen in look.seen.values()):
         yield Phrase("it was looked at more than {n} days after the scan began", n=LONGEST.days)
+
+
+_ASKED: Mapping[str, tuple[str, ...]] = {
+    "http": ("host",),
+    "registration": ("domain",),
+    "dns": ("domain",),
+    "turn": ("service", "address"),
+    "quic": ("service",),
+    **dict.fromkeys(("ports", "vpn", "ike"), ("address",)),
+}
+"""What observations themselves say of where they were made: a part of the place, or the target."""
+
+
+def elsewhere(look: Look) -> Iterator[Phrase]:
+    """What is said to be of the look's place, and says of itself that it is of another."""
+    for subject, names in _ASKED.items():
+        seen = look.seen.get(subject)
+        told = seen.record if isinstance(seen, RegistrationObservation) else seen
+        for name in names if told else ():
+            own = getattr(look.target.target, name, look.target.id)
+            if (asked := getattr(told, name)) != own:
+                yield Phrase(
+                    "{subject}: is of {asked}, not of {own}", subject=subject, asked=asked, own=own
+                )
 
 
 _OVER_TLS = ("tls", "certificate", "http")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -44,11 +46,13 @@ def show(catalog: str, item: str | None) -> None:
     from tlscheck import titles
 
     shown = catalogs.load(catalog)
-    items = [i for i in shown.items if item in (None, i.id)]
+    asked = _plain(item) if item else None
+    items = [i for i in shown.items if asked in (None, _plain(i.id))]
     further = titles.load(catalog)
-    if further and item and item.isdigit() and (title := further.titles.get(int(item))):
+    unseen = {str(number): title for number, title in further.titles.items()} if further else {}
+    if asked and (title := unseen.get(asked)):
         click.echo(f"{shown.id}: {getattr(shown.title, LANGUAGE)}")
-        click.echo(f"\n{item}  {getattr(title, LANGUAGE)}")
+        click.echo(f"\n{asked}  {getattr(title, LANGUAGE)}")
         click.echo(
             "    " + _("Nothing that a look at the network shows; the spreadsheet leaves it empty.")
         )
@@ -58,7 +62,7 @@ def show(catalog: str, item: str | None) -> None:
             "checklist {checklist}: no item {item}; take one of {known}",
             checklist=catalog,
             item=item,
-            known=tuple(i.id for i in shown.items),
+            known=_known([i.id for i in shown.items], unseen),
         )
     click.echo(f"{shown.id}: {getattr(shown.title, LANGUAGE)}")
     for each in items:
@@ -68,6 +72,23 @@ def show(catalog: str, item: str | None) -> None:
         click.echo(
             "\n" + _("{count} further rows stand in the spreadsheet alone").format(count=count)
         )
+
+
+_BEFORE = re.compile(r"(?:項番|項目番号|項目|番号|no\.?|#)?[:.]?(?:0+(?=[0-9]))?")
+
+
+def _plain(item: str) -> str:
+    """An item as its sheet and whoever types may write it, in one way: ``044``, ``項番４４``."""
+    text = "".join(unicodedata.normalize("NFKC", item).split()).casefold()
+    return _BEFORE.sub("", text, count=1) or text
+
+
+def _known(items: Sequence[str], further: Collection[str]) -> tuple[str, ...]:
+    """What can be asked for; of a sheet with all its rows the first and the last."""
+    if not further:
+        return tuple(items)
+    numbers = sorted(map(int, (*items, *further)))
+    return (f"{numbers[0]}–{numbers[-1]}",)
 
 
 def _show(shown: Checklist, item: Item, *, why: bool) -> None:

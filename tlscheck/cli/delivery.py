@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -49,6 +50,12 @@ def ordered(form: str, output: str | None, fill: str | None = None) -> Delivery:
         raise OutputError("--fill writes a workbook; leave -f {format} out", format=form)
     if fill and output is None:
         raise OutputError("--fill writes a new file; say which with -o")
+    if fill and output and Path(output).is_file():
+        raise OutputError(
+            "{file}: is there already, and --fill writes a new file; give another name with -o, or"
+            " move that file away",
+            file=output,
+        )
     if form == "pdf" and find_spec("typst") is None:
         raise OutputError("-f pdf needs typst; install it: {command}", command=_INSTALL)
     delivery = Delivery(form, output, fill or "")

@@ -15,7 +15,7 @@ from tlscheck.cli.files import check, read, write
 from tlscheck.cli.page import page
 from tlscheck.cli.words import LANGUAGE, _
 from tlscheck.errors import HistoryError
-from tlscheck.text import _N
+from tlscheck.text import _N, plain_json
 
 if TYPE_CHECKING:
     from tlscheck.history.looking_back import Point
@@ -35,7 +35,7 @@ history.add_command(page)
 
 
 def _written(made: object) -> None:
-    write((json.dumps(made, ensure_ascii=False, indent=1) + "\n").encode(), None)
+    write((plain_json(json.dumps(made, ensure_ascii=False, indent=1)) + "\n").encode(), None)
 
 
 @history.command("keep", help=_("Keep SCAN, a scan file that --save wrote, in the history."))
@@ -236,7 +236,7 @@ def export(number: int | None, output: str | None, path: str | None, config: str
 
 def _compact(data: bytes) -> bytes:
     made = json.dumps(json.loads(data), ensure_ascii=False, separators=(",", ":"))
-    return made.encode(errors="backslashreplace") + b"\n"
+    return plain_json(made).encode() + b"\n"
 
 
 @history.command(

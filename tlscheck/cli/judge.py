@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 from tlscheck.cli import options
 from tlscheck.cli.delivery import deliver, ordered
 from tlscheck.cli.files import differ
-from tlscheck.cli.saved import scan_in, tell_seal
+from tlscheck.cli.saved import scan_file_in, tell_seal
 from tlscheck.cli.words import _
 
 
@@ -39,19 +40,21 @@ def judge(
     """Read, judge, render."""
     from tlscheck import config as configuration
     from tlscheck import judge as judging
-    from tlscheck import waivers
+    from tlscheck import report, waivers
     from tlscheck.bundle import contents
 
     differ(scan, config, fill, output)
     delivery = ordered(form, output, fill)
     settings = configuration.load(Path(config)) if config else configuration.Settings()
     waivers.check(settings.waiver, config or "")
-    seen, bundle = scan_in(scan)
+    data, bundle = scan_file_in(scan)
+    seen = bundle.scan if bundle else report.decode(data, scan)
     tell_seal(scan, bundle)
     if settings.waiver:
         seen = replace(seen, waivers=settings.waiver)
     # By what is installed: a bundle's texts are its maker's, of which `bundle verify` speaks.
     made = judging.judge(seen, profile, checklists or None)
+    made = replace(made, read_from=hashlib.sha256(data).hexdigest())
     if bundle:
         made = contents.cited(made, bundle.files)
     sys.exit(deliver(delivery, made, judging.exit_code(made, fail_on), settings.sheet))

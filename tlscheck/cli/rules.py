@@ -38,7 +38,7 @@ def rules(as_json: bool, name: str | None) -> None:
         if setting or not name
     ]
     if as_json:
-        click.echo(json.dumps(entries, ensure_ascii=False, indent=1))
+        click.echo(text.plain_json(json.dumps(entries, ensure_ascii=False, indent=1)))
         return
     for entry in entries:
         click.echo(f"{entry['id']}: {entry['title']}")

@@ -29,18 +29,25 @@ _MOST_RAW = 256 * 1024 * 1024
 def scan_in(path: str) -> tuple[Scan, Bundle | None]:
     """The scan in *path*, and the bundle that it is in, if it is in one. ScanFileError."""
     from tlscheck import report
+
+    data, bundle = scan_file_in(path)
+    return bundle.scan if bundle else report.decode(data, path), bundle
+
+
+def scan_file_in(path: str) -> tuple[bytes, Bundle | None]:
+    """The scan file that *path* is, or that is in the bundle there, and that. ScanFileError."""
     from tlscheck.bundle import archive, contents
 
     data = read(path)
     if not archive.looks_like_one(data):
-        return report.decode(data, path), None
+        return data, None
     try:
         bundle = contents.read(data)
     except contents.DamagedError as damage:
         raise ScanFileError(
             "{file}: {mistake}; have the bundle sent again", file=path, mistake=damage.mistakes[0]
         ) from None
-    return bundle.scan, bundle
+    return bundle.files[contents.SCAN], bundle
 
 
 def tell_seal(path: str, bundle: Bundle | None) -> None:

@@ -5,7 +5,6 @@ All text is `visible`, in whole lines, and begins with words of ours.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,11 +17,13 @@ from tlscheck.render.layout import layout
 from tlscheck.render.remedies import remedies
 from tlscheck.render.view import FindingView, TargetView, said, targets
 from tlscheck.render.waivers import Borne, of_answers
-from tlscheck.report import Report, encode
+from tlscheck.report import Report
 from tlscheck.text import ANSWERS, CAUSES, moment, visible, voice, word
 
 MOST_LINES = 8
 """How many lines tell of what is bad; the sheet of findings has all."""
+MOST_FILES = 4
+"""How many of a bundle's files are named; the sheet of findings has all."""
 MOST_TARGETS = 3
 MOST_RULES = 8
 """How many rules are told with what to change; the sheet of remedies has all."""
@@ -74,6 +75,7 @@ def entries(report: Report, lang: str) -> Mapping[tuple[str, str], Entry]:
                     document=source,
                     profile=answer.profile,
                 ),
+                *_files(grounds, lang),
                 *_evidence(item, grounds, lang),
                 *_waived(borne.get((f"{checklist.id}/{item.id}", None), ()), grounds),
             ]
@@ -95,7 +97,7 @@ def document(report: Report, lang: str) -> str:
     return _(
         "tlscheck scan file of {moment} (SHA-256 {digest}…)",
         moment=moment(report.scan.at, lang),
-        digest=hashlib.sha256(encode(report)).hexdigest()[:16],
+        digest=report.digest[:16],
     )
 
 
@@ -111,6 +113,18 @@ def _grounds(
 
 
 # ---- evidence --------------------------------------------------------------------------------
+
+
+def _files(grounds: _Grounds, lang: str) -> Iterator[str]:
+    """The bundle's files that the answer rests on, those of what speaks against it first; what has
+    no file of its own is a place in the scan file, and certificates have the longest names.
+    """
+    ordered = sorted(grounds, key=lambda pair: pair[1].verdict.rank)
+    refs = dict.fromkeys(ref for _target, finding in ordered for ref in finding.refs)
+    if refs:
+        files = sorted(refs, key=lambda ref: (ref.endswith(".der"), "#" in ref))
+        _ = voice(lang)
+        yield f"{_('Evidence files')}{_colon(lang)}{_some(files, MOST_FILES, lang)}"
 
 
 def _evidence(item: Item, grounds: _Grounds, lang: str) -> Iterator[str]:
@@ -142,14 +156,14 @@ def _told(grounds: _Grounds, verdict: Verdict, mark: str, lang: str) -> Iterator
             words = _joined((line.whole for line in finding.evidence if line.kind != "note"), lang)
             alike.setdefault((finding.rule, words), []).append(target.spot)
     for (rule, words), spots in alike.items():
-        yield f"{mark} {rule}{_colon(lang)}{_cut(words)} ({_some(spots, lang)})"
+        yield f"{mark} {rule}{_colon(lang)}{_cut(words)} ({_some(spots, MOST_TARGETS, lang)})"
 
 
-def _some(spots: Sequence[str], lang: str) -> str:
-    shown = list(dict.fromkeys(spots))
-    more = len(shown) - MOST_TARGETS
+def _some(names: Iterable[str], most: int, lang: str) -> str:
+    shown = list(dict.fromkeys(names))
+    more = len(shown) - most
     if more > 0:
-        shown = [*shown[:MOST_TARGETS], voice(lang)("and {count} more", count=more)]
+        shown = [*shown[:most], voice(lang)("and {count} more", count=more)]
     return _joined(shown, lang)
 
 

@@ -227,12 +227,14 @@ def _finding(several: Sequence[view.FindingView], _: Say) -> list[Line]:
     titles = [(finding.title, "strong") for finding in several[:-1]]
     questions = dict.fromkeys(question for finding in several for question in finding.questions)
     rules = ", ".join(dict.fromkeys(finding.rule for finding in several))
+    refs = list(dict.fromkeys(ref for finding in several for ref in finding.refs))
     return [
         *titles,
         *_told(several[-1], SOME, _),
         *((waived.words, _tone(waived)) for waived in several[-1].waived),
         *((f"{_('Open question')}: {question}", "quiet") for question in questions),
         (f"{rules} · {_('Basis')}: {limited(_bases(several), 1, _)}", "quiet"),
+        *([(f"{_('Rests on')}: {limited(refs, SOME, _)}", "quiet")] if refs else []),
     ]
 
 

@@ -6,7 +6,6 @@ markup. Characters that the carried font does not have are spelt out, never left
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from typing import Any
 from tlscheck.data import data_dir
 from tlscheck.errors import OutputError
 from tlscheck.render import pages
-from tlscheck.report import Report, encode
-from tlscheck.text import JST, moment, visible, voice
+from tlscheck.report import Report
+from tlscheck.text import _N, JST, moment, visible, voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,23 @@ def typeset(report: Report, lang: str) -> Pdf:
 
 
 def identity(report: Report) -> tuple[str, str]:
-    """The report's id, and the SHA-256 it is made of: that of the scan file with its findings."""
-    digest = hashlib.sha256(encode(report)).hexdigest()
-    groups = "-".join(digest[i : i + 4] for i in range(0, 16, 4)).upper()
+    """The report's id, and the SHA-256 it is made of: that of the scan file. Where the file was
+    judged otherwise than it says itself, two groups more tell such reports apart.
+    """
+    digest, own = report.digest, report.own_digest
+    marks = digest[:16] if own == digest else digest[:16] + own[:8]
+    groups = "-".join(marks[i : i + 4] for i in range(0, len(marks), 4)).upper()
     return f"TLSCHECK-{report.scan.at.astimezone(JST):%Y%m%d}-{groups}", digest
+
+
+_MADE = _N(
+    "The report id is made of the SHA-256 of the scan file: whoever holds that file can check it."
+)
+_MADE_OTHERWISE = _N(
+    "The report id is made of the SHA-256 of the scan file, and its last two groups, since it was"
+    " judged otherwise than it says itself, of that of the file that -f json writes by the same"
+    " profile, checklists and waivers: whoever holds the scan file can check both."
+)
 
 
 def described(report: Report, lang: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
@@ -81,10 +93,7 @@ def described(report: Report, lang: str) -> tuple[Mapping[str, Any], tuple[str, 
                 (_("Program"), f"tlscheck {visible(report.scan.version)}"),
                 (_("SHA-256 of the scan file"), digest),
             ],
-            "checked": _(
-                "The report id is made of the SHA-256 of the scan file, as -f json writes it by the"
-                " same profile and checklists: whoever holds that file can check it."
-            ),
+            "checked": _(_MADE if report.own_digest == digest else _MADE_OTHERWISE),
             "blocks": list(pages.blocks(report, lang)),
         }
     )

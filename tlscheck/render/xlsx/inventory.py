@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from tlscheck.model import Answer, Look, State, Verdict
 from tlscheck.observations.certificate import CertificateObservation
@@ -89,8 +89,12 @@ def _profiles(finding: view.FindingView, report: Report) -> Iterator[Profile]:
 
 
 def findings(report: Report, lang: str) -> Table:
-    """Every finding, with what it rests on."""
-    return _table("findings", _findings(report, lang), lang)
+    """Every finding, with what it rests on; files are named where there are any."""
+    made = _table("findings", _findings(report, lang), lang)
+    if any(row.cells["files"] for row in made.rows):
+        return made
+    columns = tuple(column for column in made.form.columns if column.key != "files")
+    return replace(made, form=replace(made.form, columns=columns))
 
 
 def _findings(report: Report, lang: str) -> Iterator[Row]:
@@ -104,6 +108,7 @@ def _findings(report: Report, lang: str) -> Iterator[Row]:
                     "verdict": finding.verdict_word,
                     "severity": finding.grounds[0].severity_word,
                     "evidence": "\n".join(_evidence(finding)),
+                    "files": "\n".join(finding.refs),
                     "profiles": "\n".join(p for g in finding.grounds for p in g.profiles),
                     "basis": "\n".join(f"{g.source} [{g.grade_word}]" for g in finding.grounds),
                     "items": "\n".join(finding.items),
