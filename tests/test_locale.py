@@ -234,6 +234,11 @@ def test_a_sentence_that_cannot_be_translated_stops_it() -> None:
         found('yield_ = Problem("a", f"{x} is bad")')
 
 
+def test_a_sentence_that_comes_from_another_file_stops_it() -> None:
+    with pytest.raises(SystemExit, match="wanted is handed a sentence"):
+        found('def wanted(problem):\n    yield Problem("off", problem)')
+
+
 def test_it_finds_what_templates_say() -> None:
     template = '<p title="{{ _("Title") }}">{{ _("{count} more", count=1) }} {{ other("x") }}</p>'
     assert list(messages._of_template(template)) == ["Title", "{count} more"]

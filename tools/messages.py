@@ -88,6 +88,11 @@ def sentences() -> _Found:
 def _of_code(tree: ast.AST, where: str, *, in_cli: bool) -> Iterator[str]:
     functions = [node for node in ast.walk(tree) if isinstance(node, _Function)]
     handed_on = {(f.name, name): at for f in functions for name, at in _handed_on(f)}
+    for public in {name for name, _ in handed_on if not name.startswith("_")}:
+        raise SystemExit(
+            f"{where}: {public} is handed a sentence, which is found in its own file alone; give it"
+            " a name of that file's own"
+        )
     keywords = TELLING | HELP if in_cli else TELLING
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):

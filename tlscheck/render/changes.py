@@ -9,7 +9,18 @@ from typing import Any
 
 from tlscheck.changes import Accepted, Change, Direction, Origin
 from tlscheck.model import Evidence, Severity
-from tlscheck.text import _N, ORIGINS, SEVERITIES, day, moment, sentence, visible, voice, word
+from tlscheck.text import (
+    _N,
+    ORIGINS,
+    SEVERITIES,
+    day,
+    moment,
+    plain_json,
+    sentence,
+    visible,
+    voice,
+    word,
+)
 
 FORMAT = "tlscheck.changes/1"
 ACCEPTED = _N("accepted by {by} on {day}: {words}")
@@ -102,7 +113,8 @@ def document(
         "after": _time(times[1]),
         "changes": [_change(change, accepted) for change in ordered(changes)],
     }
-    return (json.dumps(made, ensure_ascii=False, indent=1) + "\n").encode(errors="backslashreplace")
+    words = json.dumps(made, ensure_ascii=False, indent=1)
+    return f"{plain_json(words)}\n".encode(errors="backslashreplace")
 
 
 def _change(change: Change, accepted: Mapping[str, Accepted]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tlscheck.model import Evidence, Kind, Look
 from tlscheck.render.lines import fold
 from tlscheck.render.naming import label
 from tlscheck.render.view import said
-from tlscheck.text import _N, CAUSES, Say, sentence, visible, voice, word
+from tlscheck.text import _N, CAUSES, Say, plain_json, sentence, visible, voice, word
 from tlscheck.verify import kinds
 from tlscheck.verify.claims import Claim, Hsts, Unread
 from tlscheck.verify.compare import Outcome, Spot, Standing, Verification
@@ -155,9 +155,8 @@ def document(made: Verification, lang: str) -> bytes:
             {"words": u.words, "why": u.why, "item": u.item, "place": u.place} for u in made.unread
         ],
     }
-    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode(
-        errors="backslashreplace"
-    )
+    words = json.dumps(content, ensure_ascii=False, indent=1)
+    return f"{plain_json(words)}\n".encode(errors="backslashreplace")
 
 
 def _at(made: Verification) -> str:

@@ -17,7 +17,7 @@ from tlscheck.errors import OutputError, TlscheckError
 from tlscheck.mail.news import Line, News
 from tlscheck.net import Net, NetError
 from tlscheck.render import changes as rendering
-from tlscheck.text import _N
+from tlscheck.text import _N, plain_json
 
 FORMAT = "tlscheck.watch/1"
 PAUSES = (2.0, 6.0)
@@ -96,7 +96,8 @@ def document(news: News) -> bytes:
         "verdicts": {v: sum(f.verdict == v for f in own) for v in {f.verdict for f in own}},
         "changes": told["changes"],
     }
-    return (json.dumps(made, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+    words = json.dumps(made, ensure_ascii=False)
+    return f"{plain_json(words)}\n".encode(errors="backslashreplace")
 
 
 def write(path: Path, data: bytes) -> TlscheckError | None:

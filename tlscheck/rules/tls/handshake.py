@@ -15,8 +15,6 @@ from tlscheck.rules.tls.states import (
     static_rsa,
     unlooked,
     unsettled_suites,
-    unwanted,
-    wanted,
 )
 from tlscheck.wire.registry import Version
 
@@ -28,7 +26,7 @@ def compression(seen: TlsObservation) -> Problems:
     Compression lets an attacker guess cookies from lengths (CRIME). Switch it off (SSLCompression
     off in Apache); current libraries no longer have it.
     """
-    yield from unwanted(seen, seen.compression, "TLS compression is on", "TLS compression")
+    yield from _unwanted(seen, seen.compression, "TLS compression is on", "TLS compression")
 
 
 @rule("RFC 5746", "RFC 9325, section 3.5")
@@ -37,7 +35,7 @@ def secure_renegotiation(seen: TlsObservation) -> Problems:
 
     Without RFC 5746 an attacker can put words before a client's own. Update the TLS library.
     """
-    yield from wanted(
+    yield from _wanted(
         seen, seen.secure_renegotiation, "RFC 5746 is not supported", "secure renegotiation"
     )
 
@@ -49,7 +47,7 @@ def extended_master_secret(seen: TlsObservation) -> Problems:
     Without it two sessions can be made to share their keys (triple handshake). Update the TLS
     library.
     """
-    yield from wanted(
+    yield from _wanted(
         seen,
         seen.extended_master_secret,
         "the extended master secret is not supported",
@@ -72,7 +70,7 @@ def encrypt_then_mac(seen: TlsObservation) -> Problems:
             raise NotApplicable("no-cbc", "no suite in CBC mode is accepted")
         yield from doubts
         return
-    yield from wanted(
+    yield from _wanted(
         seen, seen.encrypt_then_mac, "CBC without encrypt-then-MAC", "encrypt-then-MAC"
     )
 
@@ -88,7 +86,7 @@ def fallback_scsv(seen: TlsObservation) -> Problems:
     unknown = [v for v, state in states(seen) if state is State.UNKNOWN]
     if len(accepted) < 2 and not unknown:
         raise NotApplicable("one-version", "only one version is offered")
-    yield from wanted(
+    yield from _wanted(
         seen, seen.fallback_scsv, "TLS_FALLBACK_SCSV is not honoured", "TLS_FALLBACK_SCSV"
     )
 
@@ -99,7 +97,7 @@ def early_ccs(seen: TlsObservation) -> Problems:
 
     A server that swallows it lets an attacker in the middle set weak keys. Update OpenSSL.
     """
-    yield from unwanted(
+    yield from _unwanted(
         seen,
         seen.early_ccs,
         "a ChangeCipherSpec is accepted before the keys exist",
@@ -117,7 +115,7 @@ def heartbleed(seen: TlsObservation) -> Problems:
     if seen.heartbeat is State.REFUSED:
         yield Note("no-heartbeat", "the heartbeat extension is not supported")
     else:
-        yield from unwanted(
+        yield from _unwanted(
             seen, deep(seen, "heartbleed"), "Heartbleed: memory is sent", "Heartbleed"
         )
 
@@ -133,7 +131,7 @@ def robot(seen: TlsObservation) -> Problems:
         yield from unlooked(seen, from_version=Version.TLS_1_2)
         yield Note("no-rsa", "no suite with RSA key exchange was seen to be accepted")
     else:
-        yield from unwanted(seen, deep(seen, "robot"), "a ROBOT padding oracle answers", "ROBOT")
+        yield from _unwanted(seen, deep(seen, "robot"), "a ROBOT padding oracle answers", "ROBOT")
 
 
 @rule("RFC 9325, section 3.5")
@@ -145,7 +143,7 @@ def client_renegotiation(seen: TlsObservation) -> Problems:
     """
     if modern_only(seen):
         raise NotApplicable("tls13", "TLS 1.3 has no renegotiation")
-    yield from unwanted(
+    yield from _unwanted(
         seen,
         deep(seen, "client_renegotiation"),
         "the client can make the server renegotiate",
@@ -161,7 +159,7 @@ def early_data(seen: TlsObservation) -> Problems:
     """
     if seen.versions.get(Version.TLS_1_3) is State.REFUSED:
         raise NotApplicable("no-tls13", "TLS 1.3 is not offered")
-    yield from unwanted(seen, deep(seen, "early_data"), "early data is accepted", "early data")
+    yield from _unwanted(seen, deep(seen, "early_data"), "early data is accepted", "early data")
 
 
 @rule("RFC 9325, section 3.4")
@@ -173,7 +171,7 @@ def session_crossing(seen: TlsObservation) -> Problems:
     """
     if seen.deep and seen.deep.others == 0:
         raise NotApplicable("single", "the target has one name and one address only")
-    yield from unwanted(
+    yield from _unwanted(
         seen,
         deep(seen, "crossing"),
         "a session of one host is resumed on another",
@@ -275,3 +273,19 @@ def equal_nodes(seen: TlsObservation) -> Problems:
         yield Problem(
             "differ", "connections to this address contradict each other: {what}", what=what
         )
+
+
+def _unwanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
+    """The *problem*, where the state is accepted, or that the *matter* is not settled."""
+    if state is State.ACCEPTED:
+        yield Problem("on", problem)
+    elif state is State.UNKNOWN or seen.contradictions:  # not every server need be alike
+        yield Open("unsettled", "not settled: {matter}", matter=matter)
+
+
+def _wanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
+    """The *problem*, where the state is refused, or that the *matter* is not settled."""
+    if state is State.REFUSED:
+        yield Problem("off", problem)
+    elif state is State.UNKNOWN or seen.contradictions:
+        yield Open("unsettled", "not settled: {matter}", matter=matter)

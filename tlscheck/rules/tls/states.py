@@ -51,22 +51,6 @@ def unsettled_suites(seen: TlsObservation, bad: Callable[[str], bool]) -> Proble
                 )
 
 
-def unwanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
-    """The *problem*, where the state is accepted, or that the *matter* is not settled."""
-    if state is State.ACCEPTED:
-        yield Problem("on", problem)
-    elif state is State.UNKNOWN or seen.contradictions:  # not every server need be alike
-        yield Open("unsettled", "not settled: {matter}", matter=matter)
-
-
-def wanted(seen: TlsObservation, state: State, problem: str, matter: str) -> Problems:
-    """The *problem*, where the state is refused, or that the *matter* is not settled."""
-    if state is State.REFUSED:
-        yield Problem("off", problem)
-    elif state is State.UNKNOWN or seen.contradictions:
-        yield Open("unsettled", "not settled: {matter}", matter=matter)
-
-
 def deep(seen: TlsObservation, name: str) -> State:
     """What a whole session showed of *name*."""
     state = getattr(seen.deep, name) if seen.deep else State.UNKNOWN
