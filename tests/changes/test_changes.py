@@ -251,6 +251,30 @@ def test_a_key_that_is_elsewhere_now_is_told(night: Scan) -> None:
     assert ("endpoint", "certificate.key-reuse", "shared") in told(found)
 
 
+def test_one_problem_in_the_place_of_another_is_no_improvement() -> None:
+    was, now = hsts(60), make.good_look(http=make.http_observation(hsts=None))
+    found = [c for c in between(one(was), one(now)) if c.subject == "http.hsts"]
+    assert Direction.WORSE in {c.direction for c in found}
+    assert Direction.BETTER not in {c.direction for c in found}
+
+
+def test_answers_that_come_back_are_told_as_what_went_was() -> None:
+    good, night = one(make.good_look(tls=old_version(A))), one(missed(Reason.TIMEOUT))
+
+    def answered(found: tuple[Change, ...]) -> dict[str, tuple[Any, Any]]:
+        return {
+            c.subject: (c.values["answer_before"], c.values["answer"])
+            for c in found
+            if c.code == "answer"
+        }
+
+    went = answered(between(good, night))
+    back = between(night, good, good)
+    assert went
+    assert answered(back) == {item: (now, was) for item, (was, now) in went.items()}
+    assert {c.kind for c in back if c.code == "answer"} == {Origin.NETWORK}
+
+
 # ---- what nobody asked before, or asks any more ------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from tlscheck.model import (
     Reason,
     Scope,
     Severity,
+    State,
     Target,
     Verdict,
     Waiver,
@@ -244,6 +245,16 @@ def test_an_early_end_is_said_and_is_no_quiet_night(lang: str) -> None:
         assert told in message["Subject"]
         assert told in body(message)
         assert "Nothing changed." not in body(message)
+
+
+def test_why_all_is_unknown_that_somebody_intercepts() -> None:
+    nobody = {store: replace(word, state=State.REFUSED) for store, word in make.GOOD.trust.items()}
+    looks = (
+        make.good_look(host, certificate=make.certificate_for(host, trust=nobody, ca_file=None))
+        for host in ("a.example", "b.example.net", "c.example.org")
+    )
+    it = News(judge.judge(make.scan(*looks)), Occasion.BASELINE, (), AT)
+    assert "not seen: TLS: something on the way" in body(parsed(made(it, "en").message))
 
 
 def test_a_server_that_is_down_is_said_to_be() -> None:

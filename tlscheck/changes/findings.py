@@ -118,8 +118,10 @@ def _finding(was: Known, then: Finding, now: Finding, fixed: Origin | None) -> I
         found = [e for e in _problems(now) if e.code == code]
         yield made(code, VERDICT, Direction.WORSE, *found)
     if settled:
+        # One problem in the place of another is no improvement.
+        better = Direction.NEUTRAL if codes - was.codes else Direction.BETTER
         for code in sorted(was.codes - codes):
-            yield made(code, GONE, Direction.BETTER, *_of(then, code))
+            yield made(code, GONE, better, *_of(then, code))
     seen_again = _unlooked(then) and now.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
     if not seen_again and (codes == was.codes or not settled):
         yield from _moved(was, now, made)
@@ -198,21 +200,24 @@ def answers(
     rest: Origin,
     last: Iterable[ItemAnswer] = (),
 ) -> Iterator[Change]:
-    """How the overall answers differ, but for those that were the same in the *last* scan.
+    """How the overall answers differ, but for those that were the same in the *last* scan: from
+    those *before*, or, where it is as before again, from the last.
 
     An answer differs for the reason for which its findings do, as *told*; where none of them does,
     for what left it undetermined, else for the *rest*.
     """
     origins = {(change.subject, change.target): change.kind for change in told}
-    missed = {change.target: change.kind for change in told if change.code == "unseen"}
+    missed = {change.target: change.kind for change in told if change.code in _SIGHTS}
     old = {(a.checklist, a.item): a for a in before if a.target is None}
-    same = {(a.checklist, a.item, a.answer) for a in last if a.target is None}
+    latest = {(a.checklist, a.item): a for a in last if a.target is None}
     for now in after:
-        was = old.get((now.checklist, now.item))
-        if now.target is not None or was is None or was.answer is now.answer:
+        known = old.get((now.checklist, now.item))
+        if now.target is not None or known is None:
             continue
-        if (now.checklist, now.item, now.answer) in same:
+        newest = latest.get((now.checklist, now.item), known)
+        if newest.answer is now.answer:
             continue
+        was = newest if known.answer is now.answer else known
         places = [tuple(each.partition("@")[::2]) for each in now.findings]
         found = {origins[place] for place in places if place in origins}
         found |= {missed[target] for _, target in places if target in missed}
@@ -229,6 +234,9 @@ def answers(
             Severity.INFO,
             _direction(was.answer, now.answer),
         )
+
+
+_SIGHTS = ("unseen", "seen-again")
 
 
 def _direction(was: Answer, now: Answer) -> Direction:

@@ -150,6 +150,7 @@ def scan(
     from tlscheck import targets as parsing
 
     settings = configuration.load(Path(config)) if config else configuration.Settings()
+    ca_file = ca_file or settings.ca_file or None
     saving = saved.saving(save, sign, timestamp)
     asked = tuple(pipeline.Asked(parsing.parse(text)) for text in targets) or tuple(
         pipeline.Asked(parsing.parse(entry.target), entry.label) for entry in settings.targets

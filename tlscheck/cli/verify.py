@@ -126,7 +126,8 @@ def _order(
         raise TargetError(
             "no scan and no target; give a saved scan, or targets such as clinic.example.jp"
         )
-    trusted = authorities(ca_file) if ca_file else None
+    own = ca_file or settings.ca_file
+    trusted = authorities(own) if own else None
     return pipeline.Order(
         targets=asked,
         profile=settings.profile,

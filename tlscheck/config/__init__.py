@@ -177,6 +177,8 @@ class Settings:
     checklists: tuple[_Name, ...] = (ALL,)
     language: Literal["ja", "en"] | None = None
     """``None``: the locale decides."""
+    ca_file: str = ""
+    """Certificates, PEM, of CAs that targets' certificates may come from, too."""
     budgets: Budgets = Budgets()
     network: Network = Network()
     domain: dict[_Name, Domain] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from tlscheck.mail.news import Line, News
 from tlscheck.mail.view import View, view
 from tlscheck.render import FORMATS
 from tlscheck.report import Report
-from tlscheck.text import _N, voice
+from tlscheck.text import _N, day, voice
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def letter(
     message.add_alternative(page, subtype="html", cte="base64")
     for form, data in files:
         kind, subtype = TYPES[form]
-        name = f"tlscheck-{news.report.scan.at:%Y-%m-%d}.{form}"
+        name = f"tlscheck-{day(news.report.scan.at, lang)}.{form}"
         message.add_attachment(data, maintype=kind, subtype=subtype, filename=name)
     message["Content-Language"] = lang  # last: making parts takes such fields along
     return Letter(str(message["Message-ID"]), tuple(recipients), message.as_bytes())

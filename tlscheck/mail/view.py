@@ -5,15 +5,16 @@ All text is `visible`: what a server sent can steer no terminal and forge no lin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
 from tlscheck.changes import Accepted, Change, Direction, Origin
+from tlscheck.changes.sight import doubts
 from tlscheck.mail.news import ENDED, News, Occasion
 from tlscheck.mail.subject import is_grave, subject, tally
-from tlscheck.model import Look, Verdict, Waiver
+from tlscheck.model import Missed, Reason, Verdict, Waiver
 from tlscheck.render.changes import ACCEPTED, ordered, said
 from tlscheck.render.naming import label
 from tlscheck.render.view import with_detail
@@ -190,15 +191,17 @@ def _entry(change: Change, accepted: Mapping[str, Accepted], lang: str) -> Entry
 
 def _targets(report: Report, lang: str) -> Iterator[tuple[str, str]]:
     """Each target with its tally, and what was not seen of it."""
-    own = report.own()
+    own, doubted = report.own(), doubts(report.findings)
     for look in report.scan.looks:
         found = [finding for finding in own if finding.target == look.target.id]
-        lines = [tally(found, lang, few=True), *_missed(look, lang)]
+        doubtful = sorted(look.seen.keys() & doubted.get(look.target.id, frozenset()))
+        missed = (*look.missed, *(Missed(each, Reason.INTERCEPTED) for each in doubtful))
+        lines = [tally(found, lang, few=True), *_missed(missed, lang)]
         yield label(look.target), " / ".join(lines)
 
 
-def _missed(look: Look, lang: str) -> Iterator[str]:
-    for missed in look.missed:
+def _missed(each: Iterable[Missed], lang: str) -> Iterator[str]:
+    for missed in each:
         if missed.reason not in ("not_applicable", "not_asked", "to_declare"):
             why = with_detail(word(REASONS, missed.reason, lang), told(missed.detail, lang), lang)
             yield voice(lang)(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +34,8 @@ def plan(settings: Settings, path: Path, history: Path, lang: str) -> Plan:
     """What *settings* from the file *path* lead to. ConfigError and other mistakes of the user."""
     asked = ordered(settings, path)
     try:
+        trusted = _file(settings.ca_file, "ca_file")
+        asked = replace(asked, ca_file=trusted, domains=replace(asked.domains, ca_file=trusted))
         post, webhook, ping = _post(settings, asked, lang), _webhook(settings), _ping(settings)
     except ConfigError as error:
         raise ConfigError("{file}, {mistake}", file=path, mistake=error) from error

@@ -132,6 +132,16 @@ def validity_length(seen: CertificateObservation, want: ValidityLength) -> Probl
         # Both ends belong to it (RFC 5280): it is a second longer than the difference.
         length = leaf.not_after - leaf.not_before + timedelta(seconds=1)
         if begun and length > timedelta(days=(now := max(begun, key=_begin)).days):
+            if length.days == now.days:
+                yield Problem(
+                    "too_long",
+                    "the {key} certificate is valid for {seconds} seconds more than the {most} days"
+                    " that are allowed; its last second counts",
+                    key=leaf.key,
+                    seconds=length.seconds,
+                    most=now.days,
+                )
+                continue
             yield Problem(
                 "too_long",
                 "the {key} certificate is valid for {days} days; {most} are allowed",
