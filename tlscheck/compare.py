@@ -55,7 +55,7 @@ def latest(store: Store, data: bytes, name: str) -> tuple[int, tuple[Change, ...
     hosts, and which that is; ``None`` where there is none. What flaps is told as that.
     """
     after = read(data, name)
-    return _latest(Desk(store), after, lambda: _judged(after.scan))
+    return _latest(Desk(store, anew=True), after, lambda: _judged(after.scan))
 
 
 def since_last(store: Store, number: int) -> tuple[int, tuple[Change, ...]] | None:
@@ -66,8 +66,12 @@ def since_last(store: Store, number: int) -> tuple[int, tuple[Change, ...]] | No
 class Desk:
     """A history whose scans lie open, so that of many in a row none is read or judged twice."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, anew: bool = False) -> None:
+        """*anew*: what was found by this version and the same profiles is judged again all the
+        same.
+        """
         self._store = store
+        self._anew = anew
         self._read = lru_cache(_OPEN)(partial(_kept, store, {}))
         self._judged = lru_cache(_OPEN)(self._judge)
         self._verdicts = lru_cache(RUNS)(lambda scan: looking_back.runs(store, [scan]))
@@ -128,7 +132,8 @@ class Desk:
         return {place: tuple(verdicts) for place, verdicts in found.items()}
 
     def _judge(self, number: int, measure: Measure) -> Report:
-        return _judged(self(number).scan, *measure)
+        read = self(number)
+        return _judged(read.scan, *measure, found=None if self._anew else read.said)
 
     def _borne(self, scan: Scan) -> Mapping[Waiver, datetime]:
         """When each waiver of *scan* was there last, of late."""

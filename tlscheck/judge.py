@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tlscheck import __version__, waivers
 from tlscheck import checklist as checklists
 from tlscheck import profile as profiles
-from tlscheck import waivers
 from tlscheck.checklist import Checklist
 from tlscheck.model import (
     Evidence,
@@ -30,7 +30,7 @@ from tlscheck.model import (
 )
 from tlscheck.observations.certificate import CertificateObservation, Chain
 from tlscheck.profile import Profile, Setting
-from tlscheck.report import SUBJECTS, Report
+from tlscheck.report import SUBJECTS, Judged, Report
 from tlscheck.rules.core import NotApplicable
 from tlscheck.suffixes import registrable
 
@@ -84,10 +84,12 @@ def judge(
     kept: Texts | None = None,
     *,
     overall: bool = False,
+    found: Judged | None = None,
 ) -> Report:
     """The report on *scan*, by its recorded profile and checklists unless told otherwise, as they
     are installed or, where *kept* is given, by these texts; where *overall* says so without answers
-    on each target, which take their time. ProfileError, ChecklistError.
+    on each target, which take their time. What was *found* in the scan already stands where this
+    version found it by the same profiles. ProfileError, ChecklistError.
     """
     find = partial(profiles.load, kept=kept.profiles if kept else None)
     own = find(profile or scan.profile)
@@ -103,11 +105,15 @@ def judge(
     doubted = intercepted(scan.looks)
     bearing = _bearing(catalogs, own.id)
     shared = _shared(tuple(used.values()))
-    findings = [
-        replace(finding, items=_items(bearing, finding))
-        for look in scan.looks
-        for finding in _findings(look, shared, doubted)
-    ]
+    findings: Iterable[Finding]
+    if found and scan.version == __version__ and found.profiles == _digests(used.values()):
+        findings = found.findings
+    else:
+        findings = (
+            replace(finding, items=_items(bearing, finding))
+            for look in scan.looks
+            for finding in _findings(look, shared, doubted)
+        )
     return _answered(
         Report(
             replace(
@@ -120,6 +126,10 @@ def judge(
         ),
         overall=overall,
     )
+
+
+def _digests(used: Iterable[Profile]) -> Mapping[str, str]:
+    return {profile.id: profile.digest for profile in used}
 
 
 def part(report: Report, targets: Set[str]) -> Report:

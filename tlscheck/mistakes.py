@@ -72,6 +72,8 @@ def minded(mistake: ErrorDetails) -> Phrase:
             return Phrase("must be less than or equal to {limit}", limit=f"{limits['le']:g}")
         case "string_pattern_mismatch":
             return Phrase("must match {pattern}", pattern=limits["pattern"])
+        case "string_too_short" if limits["min_length"] > 1:
+            return Phrase("must have {limit} characters at least", limit=limits["min_length"])
         case "string_too_short" | "too_short":
             return Phrase("must not be empty")
         case other:

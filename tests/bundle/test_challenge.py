@@ -37,7 +37,7 @@ def test_the_same_server_agrees(seen: Scan) -> None:
     assert looked.looks[0].raw == {}  # there was no room for it
     found = compared(seen, looked)
     assert {words for words, mark in found.items() if mark is not Mark.AGREES} == set()
-    assert found["versions: 6 agree"] is Mark.AGREES
+    assert found["6 versions agree"] is Mark.AGREES
     assert found["the same 2 certificates are shown"] is Mark.AGREES
 
 
@@ -56,7 +56,7 @@ def test_another_server_there_is_caught(seen: Scan, two: Server) -> None:
     assert suite in differing
     assert "tls.suites: Pass then, Fail now" in differing
     assert any(words.startswith("other certificates: ") for words in differing)
-    assert found["versions: 6 agree"] is Mark.AGREES
+    assert found["6 versions agree"] is Mark.AGREES
 
 
 def test_nobody_there_leaves_all_open(seen: Scan) -> None:
@@ -113,7 +113,7 @@ def test_only_what_was_settled_is_compared(then: State, now: State, mark: Mark |
     words = {make.said(line.words): line.mark for line in lines}
     own = {m for w, m in words.items() if w.startswith("TLS 1.1: ")}
     if mark is Mark.AGREES:
-        assert words["versions: 6 agree"] is mark
+        assert words["6 versions agree"] is mark
     else:
         assert own == ({mark} if mark else set())
 

@@ -239,7 +239,7 @@ def test_the_same_server_agrees(saved: Path) -> None:
     done = tlscheck("bundle", "challenge", saved)
     assert done.returncode == 0, done.stdout
     assert done.stderr.startswith("looking again at localhost, port ")
-    assert "versions: 6 agree" in done.stdout
+    assert "6 versions agree" in done.stdout
     assert done.stdout.endswith("All that was looked at again agrees.\n")
 
 

@@ -356,6 +356,17 @@ def test_whose_doing_it_is_that_a_certificate_cannot_be_settled(renewed: bool) -
     assert change.kind is (Origin.ENDPOINT if renewed else Origin.NETWORK)
 
 
+@pytest.mark.parametrize("more", [True, False], ids=["a target more", "a target less"])
+def test_what_comes_of_other_targets_is_not_the_endpoints_doing(more: bool) -> None:
+    other = make.good_look("other.example.jp", "192.0.2.9")
+    alone, both = keys(()), keys(("other.example.jp",))
+    both = replace(both, looks=(*both.looks, other))
+    then, now = (alone, both) if more else (both, alone)
+    (change,) = (c for c in between(then, now) if c.subject == "certificate.key-reuse")
+    expected = Direction.WORSE if more else Direction.NEUTRAL
+    assert (change.kind, change.direction) == (Origin.PROFILE, expected)
+
+
 # ---- the measure -----------------------------------------------------------------------------
 
 
@@ -425,6 +436,13 @@ def test_another_own_profile_is_told() -> None:
     found = between(one(tls(), profile="ipa-high-3.0.1"), one(tls()))
     assert ("profile", "profile", "own") in told(found)
     assert {c.kind for c in found} == {Origin.PROFILE}
+
+
+def test_what_another_profile_wants_and_was_not_asked_before_is_told() -> None:
+    """A client certificate is wanted by one of both only."""
+    found = between(one(tls(), profile="ipa-high-3.1.1"), one(tls(), profile="mhlw-7.0"))
+    (change,) = (c for c in found if c.subject == "tls.client-certificate")
+    assert (change.kind, change.direction) == (Origin.PROFILE, Direction.WORSE)
 
 
 def test_an_answer_has_the_kind_of_its_findings() -> None:

@@ -122,6 +122,17 @@ def test_export(said: Said, history: Path, files: list[Path], tmp_path: Path) ->
     assert said("history", "export", "--history", history) == out.read_text()
 
 
+def test_accept_says_what_it_is(said: Said, run: Run, history: Path) -> None:
+    key = changes(said("diff", 1, 2, "--history", history, "--json"))[
+        "endpoint", "tls.versions", "added"
+    ]["id"]
+    by = ("--by", "a", "--why", "b", "--history", history)
+    assert said("history", "accept", key, *by).startswith(f"{key}  www.example.jp:443")
+    code, out, err = run("history", "accept", "0123456789ab", *by)
+    assert (code, out) == (0, "")
+    assert "none of the last 30 scans shows such a change" in err
+
+
 def test_accept(said: Said, history: Path) -> None:
     found = changes(said("diff", 1, 2, "--history", history, "--json"))
     key = found["endpoint", "tls.versions", "added"]["id"]

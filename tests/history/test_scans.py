@@ -229,6 +229,11 @@ def test_the_end_of_a_waiver(store: Store, was: int, now: int, told: list[Any]) 
     assert of_waivers(store, now, make.good_look()) == []  # what it bore is gone
 
 
+def test_a_waiver_that_is_new_and_ends_soon_is_told(store: Store) -> None:
+    scans.keep(store, night(27, old()), "", at(27))
+    assert [(c.code, c.values["days"]) for c in of_waivers(store, 28)] == [("waiver-ends", 3)]
+
+
 def test_a_scan_by_hand_hides_no_end_of_a_waiver(store: Store) -> None:
     scans.keep(store, night(29, old(), waivers=BORNE), "", at(29))
     scans.keep(store, night(31, old()), "", at(31))

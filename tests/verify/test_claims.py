@@ -100,7 +100,7 @@ MISTAKES = {
     "[[claim]]\nvalid_until = 2027-03-31T00:00:00": ("valid_until",),
     "[[claim]]\nno_ssl_vpn = false": ("no_ssl_vpn", "must be true"),
     "[[claim]]\nhsts = {max_age = 0}": ("hsts", "write hsts ="),
-    '[[claim]]\nissuer = "x"': ("issuer", "must not be empty"),
+    '[[claim]]\nissuer = "x"': ("issuer", "must have 2 characters at least"),
     '[[claim]]\nhsts = true\ntarget = "a b"': ("[[claim]] 1", "a b"),
 }
 

@@ -24,6 +24,7 @@ READ: list[tuple[str, list[tuple[str, Any]]]] = [
         [("versions_among", (V12, V13))],
     ),
     ("TLS1.2以上の通信のみ許可しています", [("versions_among", (V12, V13))]),
+    ("TLS1.2以上のみ対応しています", [("versions_among", (V12, V13))]),
     ("TLSは1.2以上のみ許可しています", [("versions_among", (V12, V13))]),
     ("TLS1.2以上でのみ接続", [("versions_among", (V12, V13))]),
     ("nginxにてTLSv1.2 TLSv1.3のみ有効化しています", [("versions_among", (V12, V13))]),

@@ -179,6 +179,12 @@ def test_a_cell_of_several_targets_speaks_of_each() -> None:
     ]
 
 
+def test_a_cell_of_all_targets_names_none() -> None:
+    assert kinds(workbook((44, "全サーバー", "TLS1.3のみ"), heads=("項番", "対象", "対応策"))) == [
+        ("44", "versions_among", "")
+    ]
+
+
 def test_a_target_that_is_none_costs_its_row_alone() -> None:
     rows = ((44, "a.jp/login", "HSTSを設定"), (45, "b.jp", "TLS1.3のみ"))
     found = read("f", workbook(*rows, heads=("項番", "対象", "対応策")))

@@ -78,6 +78,14 @@ def test_what_belongs_to_nobody_concerns_everybody() -> None:
     assert part(it, Group(frozenset({"予約"}), ()), ASKED).changes == it.changes
 
 
+def test_what_is_not_asked_for_any_more_concerns_whom_it_did() -> None:
+    look = make.good_look("api.example.org", "192.0.2.9")
+    gone = replace(look, target=replace(look.target, label="API"))
+    it = replace(news(change(gone.target.id)), gone=(gone,))
+    assert part(it, Group(frozenset({"予約"}), ()), ASKED).changes == ()
+    assert part(it, Group(frozenset({"API"}), ()), ASKED).changes == it.changes
+
+
 def test_what_is_worth_a_letter() -> None:
     one = change(WWW)
     assert worth(news(one))

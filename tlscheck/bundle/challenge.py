@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,19 +107,29 @@ def _facts(seen: TlsObservation) -> Iterator[tuple[Fact, State]]:
 
 def _states(target: str, facts: Mapping[Fact, State], new: TlsObservation) -> Iterator[Line]:
     """One line for each version and dimension that agree, and one for each name that does not."""
-    agreed: dict[str, int] = {}
+    agreed = Counter[tuple[str, str]]()
     for (version, dimension, name), was in facts.items():
         what = " ".join(filter(None, (version, dimension, name)))
         now = _now(new, version, dimension, name)
         if now is was:
-            kind = f"{version} {dimension}" if dimension else "versions"
-            agreed[kind] = agreed.get(kind, 0) + 1
+            agreed[version if dimension else "", dimension] += 1
         else:
             mark = Mark.OPEN if now is State.UNKNOWN else Mark.DIFFERS
             words = _turned(what, STATES[was], STATES[now])
             yield Line(mark, target, words)
-    for kind, count in agreed.items():
-        yield Line(Mark.AGREES, target, Phrase("{what}: {n} agree", what=kind, n=count))
+    for (version, dimension), count in agreed.items():
+        yield Line(Mark.AGREES, target, _agreed(version, dimension, count))
+
+
+def _agreed(version: str, dimension: str, count: int) -> Phrase:
+    match dimension:
+        case "suites":
+            return Phrase("{version}: {n} suites agree", version=version, n=count)
+        case "groups":
+            return Phrase("{version}: {n} groups agree", version=version, n=count)
+        case "schemes":
+            return Phrase("{version}: {n} signature schemes agree", version=version, n=count)
+    return Phrase("{n} versions agree", n=count)
 
 
 def _now(new: TlsObservation, version: str, dimension: str, name: str) -> State:

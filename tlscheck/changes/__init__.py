@@ -8,7 +8,7 @@ changed; and what could not be seen is the network's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -119,6 +119,7 @@ def _rejudged(past: Past, after: Report) -> Iterator[Change]:
     then = findings.by_profile(past.said.findings, own)
     origin = _Origins(past, after)
     told = tuple(findings.differences(then, now, {}, origin))
+    told += tuple(findings.first(then, past.rejudged.own(), "wanted", findings.WANTED))
     yield from told
     yield from findings.answers(past.said.answers, past.rejudged.answers, told, Origin.PROFILE)
 
@@ -181,14 +182,29 @@ def _looked(past: Past, scan: Scan, after: Report) -> Iterator[Change]:
         if (was_look := counterparts.get(target := look.target.id))
         and certificates.sent(look) != certificates.sent(was_look)
     )
-    origin = partial(_of_another, renewed)
-    yield from findings.differences(paired, now, past.remembered, origin)
+    origin = partial(_of_others, renewed, _hosts(past.known.scan) ^ _hosts(scan))
+    for change in findings.differences(paired, now, past.remembered, origin):
+        # What is not compared any more is not repaired.
+        repaired = change.direction is Direction.BETTER and change.kind is Origin.PROFILE
+        yield replace(change, direction=Direction.NEUTRAL) if repaired else change
     yield from findings.first(paired, after.own())
 
 
-def _of_another(renewed: Set[str], then: Finding, now: Finding) -> Origin | None:
-    """The endpoint's doing, where nothing is in the way but that it sends other certificates."""
+_AMONG = ("certificate.key-reuse", "tls.session-crossing")
+"""Rules that compare a target with the others."""
+
+
+def _hosts(scan: Scan) -> Set[str]:
+    return {place.host for look in scan.looks if (place := look.target.target)}
+
+
+def _of_others(renewed: Set[str], others: Set[str], then: Finding, now: Finding) -> Origin | None:
+    """The endpoint's doing, where nothing is in the way but that it sends other certificates; not
+    its doing, where it is compared with *others* that are looked at now, or are not any more.
+    """
     del then
+    if others and now.rule in _AMONG:
+        return Origin.PROFILE
     left = {e.cause for e in now.evidence if e.kind is Kind.OPEN}
     other = now.target in renewed and now.rule.startswith("certificate.")
     return Origin.ENDPOINT if other and left == {"not_settled"} else None

@@ -24,14 +24,18 @@ def differences(known: Mapping[Waiver, datetime], after: Report) -> Iterator[Cha
     """What the days since *known* (when each waiver was there last) did to those that bear."""
     for waived in after.waived:
         then = known.get(waived.waiver)
-        if then is None or not (waived.findings or waived.answers):
+        if not (waived.findings or waived.answers):
             continue
-        was = waivers.days_left(waived.waiver, then)
+        was = waivers.days_left(waived.waiver, then) if then else _FAR
         now = waivers.days_left(waived.waiver, after.scan.at)
         if now < 0 <= was:
             yield from _over(waived, after)
         elif now >= 0 and (step := _step(now)) is not None and _step(was) != step:
             yield from _ends(waived, step)
+
+
+_FAR = 100_000
+"""Days that a waiver has which nobody saw before."""
 
 
 def _step(left: int) -> int | None:

@@ -34,6 +34,7 @@ _NOT_ASKED = "not-asked"
 """The code of evidence that nobody asked, this time."""
 VERDICT = _N("{verdict}, before: {verdict_before}")
 FIRST = _N("{verdict}, where nobody had looked before")
+WANTED = _N("{verdict}; it was not asked for before")
 GONE = _N("a problem is gone; {verdict}, before: {verdict_before}")
 ANSWER = _N("{answer}, before: {answer_before}")
 
@@ -114,14 +115,15 @@ def _finding(was: Known, then: Finding, now: Finding, fixed: Origin | None) -> I
         )
 
     codes, settled = known(now).codes, known(now).verdict is not Verdict.UNKNOWN
-    for code in sorted(codes - was.codes):
-        found = [e for e in _problems(now) if e.code == code]
-        yield made(code, VERDICT, Direction.WORSE, *found)
-    if settled:
-        # One problem in the place of another is no improvement.
-        better = Direction.NEUTRAL if codes - was.codes else Direction.BETTER
-        for code in sorted(was.codes - codes):
-            yield made(code, GONE, better, *_of(then, code))
+    new, gone = codes - was.codes, was.codes - codes
+    # One problem in the place of another is no improvement, nor the other way round.
+    light = bool(new and gone) and now.severity is Severity.INFO
+    for code in sorted(new):
+        worse = Direction.NEUTRAL if light else Direction.WORSE
+        yield made(code, VERDICT, worse, *_of(now, code))
+    for code in sorted(gone) if settled else ():
+        better = Direction.NEUTRAL if new else Direction.BETTER
+        yield made(code, GONE, better, *_of(then, code))
     seen_again = _unlooked(then) and now.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE)
     if not seen_again and (codes == was.codes or not settled):
         yield from _moved(was, now, made)
@@ -146,16 +148,18 @@ _DIRECTIONS = {
 }
 
 
-def first(before: ByProfile, after: Iterable[Finding]) -> Iterator[Change]:
-    """What fails *after* where there was no finding *before*: nobody had looked."""
+def first(
+    before: ByProfile, after: Iterable[Finding], code: str = "first", template: str = FIRST
+) -> Iterator[Change]:
+    """What fails *after* where there was no finding *before*: nobody had looked, or wanted it."""
     for finding in after:
         if finding.verdict is Verdict.FAIL and ("", finding.rule, finding.target) not in before:
             yield Change(
                 Origin.PROFILE,
                 finding.target,
                 finding.rule,
-                "first",
-                FIRST,
+                code,
+                template,
                 {"verdict": str(finding.verdict)},
                 finding.severity,
                 Direction.WORSE,

@@ -178,6 +178,8 @@ def _found(target: str, then: Mapping[str, Missed], seen: Set[str]) -> Iterator[
         values = {"looked": subject, "reason": str(reason)}
         origin = _origin(then[subject])
         if reason is Reason.NOT_APPLICABLE:
+            # QUIC does not apply where it is not announced, and nobody asks for it all the same.
+            origin = Origin.PROFILE if subject == "quic" else origin
             yield Change(origin, target, subject, "seen-now", SEEN_NOW, values)
             continue
         better = Direction.BETTER

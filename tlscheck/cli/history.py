@@ -18,6 +18,7 @@ from tlscheck.errors import HistoryError
 from tlscheck.text import _N, plain_json
 
 if TYPE_CHECKING:
+    from tlscheck.history import Store
     from tlscheck.history.looking_back import Point
     from tlscheck.history.scans import Kept
 
@@ -283,7 +284,33 @@ def accept(
                 "accept {change}: is no id of a change; take one that diff or show prints",
                 change=change,
             )
+        if (told := _told(store, change)) is None:
+            words = _("{change}: kept, though none of the last {number} scans shows such a change")
+            click.echo(words.format(change=change, number=_LOOKED), err=True)
+        else:
+            click.echo(told)
         accepting.accept(store, change, by, why, net.now())
+
+
+_LOOKED = 30
+"""In so many scans an id is looked for."""
+
+
+def _told(store: Store, key: str) -> str | None:
+    """What the change with that id is, if one of the last scans shows it."""
+    from tlscheck import compare
+    from tlscheck.history import scans
+    from tlscheck.render.changes import said
+    from tlscheck.render.naming import namer
+
+    desk = compare.Desk(store)
+    for scan in scans.kept(store)[:_LOOKED]:
+        for change in (desk.since_last(scan.id) or (0, ()))[1]:
+            if change.key == key:
+                target = namer(desk(scan.id).scan.looks)(change.target) if change.target else ""
+                words = said(change, LANGUAGE)
+                return "  ".join(filter(None, (key, target, change.subject, words)))
+    return None
 
 
 def _moment(text: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tlscheck.changes import Change, Direction, Origin
 from tlscheck.mail.news import ENDED, News, Occasion
-from tlscheck.model import Finding, Kind, Severity, Verdict
+from tlscheck.model import Finding, Kind, Reason, Severity, Verdict
 from tlscheck.render.changes import said
 from tlscheck.rules import RULES
 from tlscheck.text import (
@@ -30,6 +30,7 @@ _SUBJECTS = {
     Occasion.BLIND: _N("What changed is not known: {tally}"),
     Occasion.QUIET: _N("Nothing changed: {tally}"),
 }
+NOWHERE = _N("the name does not resolve")
 SILENT = _N("the server does not answer: {reason}")
 
 
@@ -54,9 +55,10 @@ def _matter(news: News, lang: str) -> str:
     others = len(new) - 1
     words = sentence(worst.evidence[0], lang) if worst.evidence else _in_short(worst, lang)
     if {"tls", "certificate"} <= (lost := _lost_with(worst, new)):
-        words = say(SILENT, reason=worst.values["reason"])
+        nowhere = worst.values["reason"] == Reason.UNRESOLVED
+        words = say(NOWHERE) if nowhere else say(SILENT, reason=worst.values["reason"])
         others = len(new) - len(lost)
-    if not worst.evidence and worst.subject in RULES:
+    if worst.code == "answer" or (not worst.evidence and worst.subject in RULES):
         words = f"{worst.subject}: {words}"
     if worst.target:
         words = say(_AT, target=news.called(worst.target), words=words)

@@ -145,10 +145,13 @@ def limits(lang: str) -> tuple[str, ...]:
 
 
 def first(seen: Sequence[TargetView]) -> list[tuple[FindingView, list[str]]]:
-    """The weightiest failures, each with the targets that show the very same."""
+    """The weightiest failures, one a rule and target, each with the targets that show the very
+    same.
+    """
     found: dict[tuple[str, tuple[str, ...]], tuple[FindingView, list[str]]] = {}
     for target in seen:
-        for finding in target.of(Verdict.FAIL):
+        weightiest = {finding.rule: finding for finding in reversed(target.of(Verdict.FAIL))}
+        for finding in weightiest.values():
             wrong = tuple(line.text for line in finding.evidence if line.kind == "problem")
             found.setdefault((finding.rule, wrong), (finding, []))[1].append(target.spot)
     ordered = sorted(found.values(), key=lambda pair: pair[0].grounds[0].severity.rank)

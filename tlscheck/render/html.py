@@ -37,6 +37,7 @@ def render(report: Report, lang: str) -> bytes:
         limits=answers.limits(lang),
         checklists=answers.checklists(report, seen, lang),
         first=answers.first(seen),
+        own=visible(report.profile.id),
         unseen=[target for target in seen if not target.findings],
         targets=[
             (target, facts(look, report.profile, lang))

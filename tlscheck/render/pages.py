@@ -103,7 +103,10 @@ def _summary(report: Report, seen: Sequence[view.TargetView], _: Say, lang: str)
         yield table(
             [1, 5, 4],
             [_("Severity"), _("Finding"), _("Targets")],
-            ([_severity(f), _told(f, 1, _), limited(spots, FEW, _)] for f, spots in first),
+            (
+                [_severity(f), [*_told(f, 1, _), *_by(f, report, _)], limited(spots, FEW, _)]
+                for f, spots in first
+            ),
         )
     if borne := waivers(report, lang):
         yield heading(_("Waivers"), 2)
@@ -129,6 +132,13 @@ def _summary(report: Report, seen: Sequence[view.TargetView], _: Say, lang: str)
     yield pairs((count.word, count.meaning) for count in counts)
     yield heading(_("What a good answer does not mean"), 2)
     yield bullets(answers.limits(lang))
+
+
+def _by(finding: view.FindingView, report: Report, _: Say) -> list[Line]:
+    """By whose measure it fails, where that is not the run's own."""
+    if visible(report.profile.id) in finding.profiles:
+        return []
+    return [(f"{_('Profile')}: {', '.join(finding.profiles)}", "quiet")]
 
 
 def _tone(waived: WaiverView | Borne) -> str:
@@ -173,7 +183,7 @@ def _decided(item: answers.ItemView, _: Say) -> tuple[tuple[Line, ...], ...]:
         (f"{p.title}: {p.answer_word}" + (f" – {p.cause}" if p.cause else ""), p.answer)
         for p in item.parts
     ]
-    worst = [(f"・{finding.title}", "") for finding in item.worst[:FEW]]
+    worst = [(f"・{f.verdict_word}: {f.title}", "") for f in item.worst[:FEW]]
     more = len(item.worst) - FEW
     places = [target.spot for target, answer, _word in item.at if answer is item.answer]
     why = (

@@ -102,6 +102,11 @@ class FindingView:
     """Who answers for the failure and until when, or did."""
 
     @property
+    def profiles(self) -> tuple[str, ...]:
+        """Those that came to it."""
+        return tuple(dict.fromkeys(p for ground in self.grounds for p in ground.profiles))
+
+    @property
     def bad(self) -> bool:
         """Whether somebody has to do something about it."""
         return self.verdict in (Verdict.FAIL, Verdict.UNKNOWN)

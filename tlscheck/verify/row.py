@@ -159,7 +159,18 @@ def alone(row: Sequence[Any]) -> str:
 
 def doubtful(text: str) -> bool:
     """Whether a heading or a note may take back what stands below or above it."""
-    return len(text) <= _NOTE and (prose.denies(text) or prose.strays(text))
+    if text.startswith(NOTES):
+        return len(text) <= _NOTE and (prose.denies(text) or prose.strays(text))
+    return len(text) <= _NOTE and bool(_TAKEN_BACK.search(text) or prose.strays(text))
+
+
+NOTES = ("※", "*", "＊", "注")
+"""What notes begin with."""
+_TAKEN_BACK = re.compile(
+    r"予定|計画|未|対象外|非該当|不要|案|例(?!え)|参考|旧|今後|将来|次期|来期|過去|廃止|ドラフト"
+    r"|\b(?:planned|plan|draft|example|old|future|not)\b",
+    re.IGNORECASE,
+)
 
 
 _NOTE = 200
@@ -181,6 +192,8 @@ def _struck(cell: Any) -> bool:
 
 def _targets(text: str) -> tuple[tuple[str, ...], bool]:
     """The targets that a cell names, and whether it names nothing else."""
+    if _EVERY.fullmatch(_plain(text)):
+        return (), True
     found = tuple(filter(None, re.split(r"[\s,、，;；]+", text)))
     try:
         for each in found:
@@ -188,6 +201,12 @@ def _targets(text: str) -> tuple[tuple[str, ...], bool]:
     except TargetError:
         return found, False
     return found, True
+
+
+_EVERY = re.compile(
+    r"(?:すべて|全て|全部|全体|共通|全(?:サーバー?|対象|ホスト|システム))|all|every|any"
+)
+"""What names every target."""
 
 
 def _text(cell: Any) -> str:

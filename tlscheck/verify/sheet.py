@@ -248,7 +248,7 @@ class _Table:
 
     def take(self, number: int, cells: Sequence[Cell], alone: str) -> None:
         """The next row: its cells, or the words that stand *alone* in it."""
-        if not cells and alone.startswith(_NOTES):
+        if not cells and alone.startswith(row_of.NOTES):
             self.notes += (alone,) if row_of.doubtful(alone) else ()
         elif not cells and alone:
             self.section = (alone,) if row_of.doubtful(alone) else ()
@@ -265,6 +265,3 @@ class _Table:
             aimless = named and not cell.targets and cell.why is None
             about = (*self.above, *cell.about, *self.notes)
             yield replace(cell, why=Why.NO_TARGET if aimless else cell.why, about=about)
-
-
-_NOTES = ("※", "*", "＊", "注")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tlscheck import judge
@@ -57,10 +57,11 @@ def part(news: News, group: Group, asked: Sequence[Asked]) -> News:
     if not group.labels:
         return news
     scan = news.report.scan
+    labels = {look.target.id: look.target.label for look in news.gone}
     ids = {
         target
         for target in (*(look.target.id for look in scan.looks), *_targets(news.changes))
-        if _concerns(target, group.labels, asked, scan)
+        if _concerns(target, group.labels, asked, scan, labels)
     }
     changes = tuple(
         change
@@ -79,9 +80,19 @@ def _is_of_all(change: Change) -> bool:
     return change.code != "answer" and change.kind in (Origin.PROFILE, Origin.TLSCHECK)
 
 
-def _concerns(target: str, labels: frozenset[str], asked: Sequence[Asked], scan: Scan) -> bool:
-    """Whether a target has one of *labels*. One that cannot be told whose it is concerns all."""
+def _concerns(
+    target: str,
+    labels: frozenset[str],
+    asked: Sequence[Asked],
+    scan: Scan,
+    gone: Mapping[str, str],
+) -> bool:
+    """Whether a target has one of *labels*, or had it before it was *gone*. One that cannot be told
+    whose it is concerns all.
+    """
     own = [each for each in asked if _belongs(target, each, scan)]
+    if not own and target in gone:
+        return gone[target] in labels
     return not own or any(each.label in labels for each in own)
 
 
