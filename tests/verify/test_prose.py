@@ -186,6 +186,7 @@ LEFT: list[tuple[str, Why]] = [
     ("TLS 1.0/1.1 disabled by 2027", Why.CONDITIONAL),
     ("TLS1.2以上、HSTSは使用していない", Why.CONDITIONAL),
     ("TLS1.2以上を\n使用する予定", Why.CONDITIONAL),
+    ("プロトコル：TLS1.2、TLS1.3：×", Why.CONDITIONAL),
     ("外部システムへの接続はTLS1.2以上", Why.ELSEWHERE),
     ("外部へTLS1.2以上で接続", Why.ELSEWHERE),
     ("外部に対しTLS1.2以上で接続", Why.ELSEWHERE),

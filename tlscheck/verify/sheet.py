@@ -123,11 +123,7 @@ def cells(file: str, data: bytes) -> tuple[Cell, ...]:
             columns=MOST_COLUMNS,
         ) from None
     except _BROKEN as error:
-        raise ClaimsError(
-            "{file}: cannot be read as a workbook ({detail}); save it anew as .xlsx",
-            file=file,
-            detail=type(error).__name__,
-        ) from None
+        raise _unreadable(file, error) from None
     if found is None:
         raise ClaimsError(
             "{file}: no column is headed {head}; name the column of claims so",
@@ -148,11 +144,7 @@ def _comments(file: str, data: bytes) -> list[tuple[str, str]]:
                         words = " ".join("".join(one.itertext()).split())
                         found.append((one.get("ref", ""), words))
     except _BROKEN as error:
-        raise ClaimsError(
-            "{file}: cannot be read as a workbook ({detail}); save it anew as .xlsx",
-            file=file,
-            detail=type(error).__name__,
-        ) from None
+        raise _unreadable(file, error) from None
     return [(place, words) for place, words in found if words]
 
 
@@ -187,11 +179,7 @@ def _weigh(file: str, data: bytes) -> None:
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise ClaimsError(
-            "{file}: cannot be read as a workbook ({detail}); save it anew as .xlsx",
-            file=file,
-            detail=type(error).__name__,
-        ) from None
+        raise _unreadable(file, error) from None
     unpacked = sum(part.file_size for part in parts)
     if len(data) > MOST_BYTES or len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED:
         raise ClaimsError(
@@ -200,6 +188,14 @@ def _weigh(file: str, data: bytes) -> None:
             size=len(data),
             unpacked=unpacked,
         )
+
+
+def _unreadable(file: str, error: Exception) -> ClaimsError:
+    return ClaimsError(
+        "{file}: cannot be read as a workbook ({detail}); save it anew as .xlsx",
+        file=file,
+        detail=type(error).__name__,
+    )
 
 
 def _of_sheet(title: str, rows: Iterable[Sequence[Any]]) -> list[Cell] | None:
