@@ -23,6 +23,7 @@ from tests.identities import Identity
 from tests.render import sheets
 from tests.servers import free_port
 from tlscheck import checklist as checklists
+from tlscheck import data
 from tlscheck import judge as judging
 from tlscheck import profile as profiles
 from tlscheck.cli import COMMANDS, main
@@ -77,7 +78,7 @@ def mistake(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 def saved(tmp_path: Path) -> Path:
     """A saved scan of a good endpoint."""
     path = tmp_path / "scan.json"
-    report = judging.judge(make.scan(checklists=checklists.names()))
+    report = judging.judge(make.scan(checklists=data.checklists()))
     path.write_bytes(encode(report))
     return path
 
@@ -358,7 +359,7 @@ def test_every_rule_can_be_explained() -> None:
 
 def test_profiles() -> None:
     listed = tlscheck("profile", "list").stdout
-    for name in profiles.names():
+    for name in data.profiles():
         assert f"{name}: {profiles.load(name).title.en}" in listed
     shown = tlscheck("profile", "show", "ipa-high-3.1.1").stdout
     profile = profiles.load("ipa-high-3.1.1")
@@ -375,7 +376,7 @@ def test_profiles() -> None:
 
 def test_checklists() -> None:
     listed = tlscheck("checklist", "list").stdout
-    for name in checklists.names():
+    for name in data.checklists():
         assert f"{name}: {checklists.load(name).title.en}" in listed
     shown = tlscheck("checklist", "show", "vendor-138", "44").stdout
     (item,) = (i for i in checklists.load("vendor-138").items if i.id == "44")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tlscheck import domains, exposure, profile
+from tlscheck import data, domains, exposure
 from tlscheck.config import (
     ALL,
     Budgets,
@@ -45,7 +45,7 @@ def test_an_empty_file_gives_the_defaults(file: Path) -> None:
     file.write_text("")
     settings = load(file)
     assert settings == Settings()
-    assert settings.profile in profile.names()
+    assert settings.profile in data.profiles()
     assert settings.checklists == (ALL,)
     assert settings.budgets == Budgets(connect=5, target=60, parallel=4)
     assert settings.language is None

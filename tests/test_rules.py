@@ -12,6 +12,7 @@ import pytest
 from tests import make
 from tests.make_chain import chain, observation
 from tlscheck import checklist as checklists
+from tlscheck import data
 from tlscheck import judge as judging
 from tlscheck import profile as profiles
 from tlscheck.model import Finding, Look, Missed, Reason, Scan, State, Verdict
@@ -22,7 +23,7 @@ from tlscheck.rules import RULES
 from tlscheck.rules.core import Rule
 
 GOLDEN = Path(__file__).parent / "golden" / "rules.txt"
-PROFILES = {name: profiles.load(name) for name in profiles.names()}
+PROFILES = {name: profiles.load(name) for name in data.profiles()}
 
 
 def _options(setting: Setting) -> list[object]:
@@ -60,7 +61,7 @@ def blank(target: Look) -> Look:
 
 
 def judged(scan: Scan, name: str) -> tuple[Finding, ...]:
-    return judging.judge(scan, name, checklists.names()).findings
+    return judging.judge(scan, name, data.checklists()).findings
 
 
 # -- Rules ------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def test_every_rule_is_used_and_every_used_one_exists() -> None:
 
 
 def test_every_rule_of_a_checklist_exists_and_its_profile_wants_it() -> None:
-    for name in checklists.names():
+    for name in data.checklists():
         catalog = checklists.load(name)
         for item in catalog.items:
             own = catalog.profile_of(item, make.DEFAULT_PROFILE)
@@ -172,7 +173,7 @@ def test_a_blank_observation_meets_no_item() -> None:
     silent = make.address_look(make.blank_vpn(), make.blank_ports(), make.blank_ike())
     unheard = make.turn_look(make.blank_turn())
     scan = make.scan(blank(make.good_look()), nothing, silent, unheard)
-    report = judging.judge(scan, names=checklists.names())
+    report = judging.judge(scan, names=data.checklists())
     met = [(a.checklist, a.item) for a in report.answers if a.answer in ("met", "not_applicable")]
     assert met == []
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from tlscheck import data
 from tlscheck.data import data_dir
 from tlscheck.errors import ChecklistError
 from tlscheck.mistakes import minded, unparsed
@@ -115,15 +116,9 @@ class ItemAnswer:
     documents: tuple[Words, ...]
 
 
-def names() -> tuple[str, ...]:
-    """The ids of all checklists there are, sorted."""
-    files = (f.name for f in (data_dir("profiles") / "checklists").iterdir())
-    return tuple(sorted(f.removesuffix(".toml") for f in files if f.endswith(".toml")))
-
-
 def load(name: str, kept: Mapping[str, bytes] | None = None) -> Checklist:
     """The checklist called *name*; where *kept* is given, the one that these texts spell."""
-    if name not in (known := names() if kept is None else tuple(kept)):
+    if name not in (known := data.checklists() if kept is None else tuple(kept)):
         raise ChecklistError(
             "checklist {checklist}: none of that name; take one of {known}",
             checklist=name,

@@ -16,7 +16,7 @@ from tlscheck.errors import ConfigError, TargetError
 from tlscheck.model import Look, Missed, Observation, Reason, Scan, Scope, State, Target, cut_short
 from tlscheck.net import Net, now
 from tlscheck.observations.certificate import CertificateObservation, Chain
-from tlscheck.observations.dns import DnsObservation, MailHost, security
+from tlscheck.observations.dns import DnsObservation, MailHost
 from tlscheck.observations.registration import (
     Declared,
     Record,
@@ -134,6 +134,7 @@ def of(hosts: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _means(net: Net, registry: registration.Registry | None, order: Order) -> dns.Means:
+    from tlscheck.observations.dns import security
     from tlscheck.probes import dns
     from tlscheck.probes.nameserver import NameServers
     from tlscheck.probes.walk import ROOTS, Walk

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tlscheck import __version__, waivers
+from tlscheck import __version__, data, waivers
 from tlscheck import checklist as checklists
 from tlscheck import profile as profiles
 from tlscheck.checklist import Checklist
@@ -53,8 +53,8 @@ def foreign(kept: Texts) -> tuple[str, ...]:
     nobody ships.
     """
     shipped = Texts(
-        {n: profiles.texts(n)[n] for n in profiles.names() if n in kept.profiles},
-        {n: checklists.text(n) for n in checklists.names() if n in kept.checklists},
+        {n: profiles.texts(n)[n] for n in data.profiles() if n in kept.profiles},
+        {n: checklists.text(n) for n in data.checklists() if n in kept.checklists},
     )
     return tuple(
         name

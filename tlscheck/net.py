@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlscheck.halt import Halt
@@ -335,15 +336,19 @@ def is_public(address: str) -> bool:
     return inner.is_global and not inner.is_multicast
 
 
-def resolver() -> str:
-    """The addresses of the resolver in use, for the report."""
-    import dns.exception
-    import dns.resolver
+_RESOLVERS = Path("/etc/resolv.conf")
 
+
+def resolver() -> str:
+    """The addresses of the resolvers in use, for the report (resolv.conf(5)); empty where the
+    system names none.
+    """
     try:
-        return ", ".join(str(server) for server in dns.resolver.get_default_resolver().nameservers)
-    except (dns.exception.DNSException, OSError):
+        lines = _RESOLVERS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
         return ""
+    entries = (line.split() for line in lines)
+    return ", ".join(entry[1] for entry in entries if len(entry) > 1 and entry[0] == "nameserver")
 
 
 def _words(error: OSError) -> str:

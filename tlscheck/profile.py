@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from tlscheck import data
 from tlscheck.data import data_dir
 from tlscheck.errors import ProfileError
 from tlscheck.mistakes import expected, minded, unparsed
@@ -79,12 +80,6 @@ class Profile:
     """The profiles that it rests on, nearest first."""
     digest: str
     """SHA-256 of the effective tables: two profiles with one digest judge alike."""
-
-
-def names() -> tuple[str, ...]:
-    """The shipped profiles, by name."""
-    found = (Path(entry.name) for entry in data_dir("profiles").iterdir())
-    return tuple(sorted(path.stem for path in found if path.suffix == ".toml"))
 
 
 def load(name: str, kept: Mapping[str, bytes] | None = None) -> Profile:
@@ -161,13 +156,13 @@ def _kept(texts: Mapping[str, bytes], name: str) -> _Document:
 
 @cache
 def _packaged(name: str) -> _Document:
-    if name not in names():
+    if name not in data.profiles():
         raise ProfileError(
             "there is no profile {name}{hint}; shipped are {known}, and a file of your own ends in"
             " .toml",
             name=repr(name),
-            hint=_nearest(name, names()),
-            known=names(),
+            hint=_nearest(name, data.profiles()),
+            known=data.profiles(),
         )
     document = _read(data_dir("profiles") / f"{name}.toml", None)
     if document.head.id != name:

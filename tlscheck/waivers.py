@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from tlscheck import checklist as checklists
-from tlscheck import targets
+from tlscheck import data, targets
 from tlscheck.checklist import Checklist, ItemAnswer
 from tlscheck.errors import ConfigError, TargetError
 from tlscheck.model import Answer, Finding, Scan, Target, Verdict, Waiver
@@ -105,7 +105,7 @@ def check(several: Sequence[Waiver], file: str) -> None:
 
 def _check_item(item: str, file: str, key: str) -> None:
     catalog, _, name = item.partition("/")
-    known = catalog in checklists.names() and {i.id for i in checklists.load(catalog).items}
+    known = catalog in data.checklists() and {i.id for i in checklists.load(catalog).items}
     if not known or name not in known:
         raise ConfigError(
             "{file}, key {key}: there is no item {item}; write CHECKLIST/ITEM, as vendor-138/44",

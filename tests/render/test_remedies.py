@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from tests.servers import program
-from tlscheck import profile
+from tlscheck import data, profile
 from tlscheck.render.remedies import Lines, remedies
 from tlscheck.rules import RULES
 
@@ -19,7 +19,7 @@ LINES = [
     for rule, remedy in remedies().items()
     for number, lines in enumerate(remedy.lines)
 ]
-SHIPPED = [profile.load(name) for name in profile.names()]
+SHIPPED = [profile.load(name) for name in data.profiles()]
 
 
 def test_each_is_of_a_rule() -> None:

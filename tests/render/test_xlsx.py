@@ -17,6 +17,7 @@ from tests import make
 from tests.render.make_report import FORMULA, LANGUAGES, report
 from tests.servers import program
 from tlscheck import checklist as checklists
+from tlscheck import data
 from tlscheck.bundle.contents import cited
 from tlscheck.config import Sheet
 from tlscheck.judge import judge
@@ -34,7 +35,7 @@ EVALUATION = {"ja": "評価シート（138項目）", "en": "Evaluation sheet (1
 
 
 def judged(*looks: Look) -> Report:
-    return judge(make.scan(*looks, checklists=checklists.names()))
+    return judge(make.scan(*looks, checklists=data.checklists()))
 
 
 def hostile() -> Look:

@@ -29,8 +29,9 @@ def checklist() -> None:
 def list_checklists() -> None:
     """A line a checklist."""
     from tlscheck import checklist as catalogs
+    from tlscheck import data
 
-    for name in catalogs.names():
+    for name in data.checklists():
         click.echo(f"{name}: {getattr(catalogs.load(name).title, LANGUAGE)}")
 
 

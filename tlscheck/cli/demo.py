@@ -30,15 +30,14 @@ from tlscheck.errors import OutputError
 @options.rendering
 def demo(out: str | None, form: str, output: str | None) -> None:
     """Start, look, judge, render."""
-    from tlscheck import checklist as catalogs
+    from tlscheck import data, pipeline
     from tlscheck import judge as judging
-    from tlscheck import pipeline
     from tlscheck.config import Settings
     from tlscheck.demo import clinic
 
     delivery = ordered(form, output)
     folder = _folder(out) if out else None
-    order = pipeline.Order((), Settings().profile, catalogs.names())
+    order = pipeline.Order((), Settings().profile, data.checklists())
     with clinic.opened(order, LANGUAGE) as whole, live_line() as tell:
         gc.enable()
         seen = asyncio.run(pipeline.look(whole, tell))

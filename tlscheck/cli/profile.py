@@ -18,9 +18,10 @@ def profile() -> None:
 @options.language
 def list_profiles() -> None:
     """A line a profile."""
+    from tlscheck import data
     from tlscheck import profile as profiles
 
-    for name in profiles.names():
+    for name in data.profiles():
         click.echo(f"{name}: {getattr(profiles.load(name).title, LANGUAGE)}")
 
 

@@ -55,7 +55,7 @@ def rules(as_json: bool, name: str | None) -> None:
 @options.language
 def explain(rule: str) -> None:
     """One rule's manual."""
-    from tlscheck import profile, text
+    from tlscheck import data, profile, text
     from tlscheck.rules import RULES
 
     found = RULES.get(rule)
@@ -69,7 +69,7 @@ def explain(rule: str) -> None:
     click.echo(f"{found.id}: {text.translate(found.title, LANGUAGE)}\n")
     click.echo(text.translate(found.manual, LANGUAGE) + "\n")
     click.echo(f"{_('Sources')}: {', '.join(found.references)}\n")
-    for name in profile.names():
+    for name in data.profiles():
         setting = profile.load(name).settings.get(rule)
         if setting:
             grade = text.word(text.GRADES, setting.basis.grade, LANGUAGE)

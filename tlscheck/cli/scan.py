@@ -8,13 +8,14 @@ import gc
 import ipaddress
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tlscheck import data
 from tlscheck.cli import kept, options, saved
 from tlscheck.cli.delivery import deliver, ordered
 from tlscheck.cli.files import check, differ, read
@@ -142,11 +143,8 @@ def scan(
     fill: str | None,
 ) -> None:
     """Look, judge, render."""
-    from tlscheck import checklist as catalogs
     from tlscheck import config as configuration
-    from tlscheck import domains, pipeline, waivers
-    from tlscheck import judge as judging
-    from tlscheck import profile as profiles
+    from tlscheck import domains, pipeline
     from tlscheck import targets as parsing
 
     settings = configuration.load(Path(config)) if config else configuration.Settings()
@@ -160,9 +158,7 @@ def scan(
     name = profile or settings.profile
     lists = checklists or settings.checklists
     if configuration.ALL in lists:
-        lists = catalogs.names()
-    for each in lists:
-        catalogs.load(each)
+        lists = data.checklists()
     declares = any(endpoint.names_ports for endpoint in settings.endpoints.values())
     with_addresses = exposure or bool(ports) or declares
     order = pipeline.Order(
@@ -200,10 +196,13 @@ def scan(
         waivers=settings.waiver,
         keep_raw=saving.most_raw,
     )
-    waivers.check(settings.waiver, config or "")
+    if settings.waiver:
+        from tlscheck import waivers
+
+        waivers.check(settings.waiver, config or "")
     if mail and "dns" not in order.subjects:
         raise ConfigError("--mail needs the DNS; add dns to --only")
-    profiles.load(name)
+    _refuse_unsound(name, lists)
     check(save)
     check(output)
     differ(config, baseline, client_cert, client_key, ca_file, fill, save, sign, output, history)
@@ -215,15 +214,45 @@ def scan(
     kept.begin(history)
     gc.freeze()
     gc.enable()
-    # While the network is waited for, what renders is loaded.
-    threading.Thread(target=import_module, args=(f"tlscheck.render.{form}",), daemon=True).start()
+    loading = threading.Thread(target=_load, args=(form, name), daemon=True)
     with live_line() as tell:
-        seen = asyncio.run(pipeline.look(order, tell))
+
+        def told(target: str, about: str, connections: int) -> None:
+            if loading.ident is None:  # something was asked: now there is time
+                loading.start()
+            tell(target, about, connections)
+
+        seen = asyncio.run(pipeline.look(order, told))
     _note_unused(seen, order)
+    from tlscheck import judge as judging
+
     made = saving.save(judging.judge(seen))
     code = deliver(delivery, made, judging.exit_code(made, fail_on), settings.sheet)
     kept.keep(history, made)
     sys.exit(code)
+
+
+def _refuse_unsound(profile: str, checklists: Iterable[str]) -> None:
+    """Load what is not shipped: what is shipped is sound. ProfileError, ChecklistError."""
+    if profile not in data.profiles():
+        from tlscheck import profile as profiles
+
+        profiles.load(profile)
+    shipped = data.checklists()
+    for each in checklists:
+        if each not in shipped:
+            from tlscheck import checklist as catalogs
+
+            catalogs.load(each)
+
+
+def _load(form: str, profile: str) -> None:
+    """What judges and renders, while the network is waited for."""
+    import_module("tlscheck.judge")
+    import_module(f"tlscheck.render.{form}")
+    from tlscheck import profile as profiles
+
+    profiles.load(profile)
 
 
 def _note_unused(seen: Scan, order: Order) -> None:

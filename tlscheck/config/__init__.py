@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -226,7 +227,7 @@ def parse(text: str, path: Path) -> Settings:
     try:
         # As JSON and strictly: lists become tuples, but "30" no number.
         data = json.dumps(_full(content), default=_foreign)
-        settings = _ADAPTER.validate_json(data, strict=True, extra="forbid")
+        settings = _reader().validate_json(data, strict=True, extra="forbid")
     except ValidationError as error:
         where, mistake = _mistake(text, error)
         raise _told(path, text, where, mistake) from error
@@ -311,7 +312,9 @@ def place(text: str, port: int) -> tuple[str, int] | None:
         return None
 
 
-_ADAPTER = TypeAdapter(Settings)
+@cache
+def _reader() -> TypeAdapter[Settings]:
+    return TypeAdapter(Settings)
 
 
 def _full(content: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from tlscheck import profile as profiles
+from tlscheck import data as shipped
 from tlscheck import targets
 from tlscheck.errors import ClaimsError, TargetError
 from tlscheck.mistakes import minded, unparsed
@@ -207,7 +207,7 @@ def _known(file: str, place: str, kind: str, value: Any) -> None:
     known = {
         "suites": tuple(SUITE_BY_NAME),
         "groups": tuple(GROUP_BY_NAME),
-        "profile": profiles.names() if kind == "profile" else (),
+        "profile": shipped.profiles() if kind == "profile" else (),
     }.get(kind.partition("_")[0])
     if known is None:
         return

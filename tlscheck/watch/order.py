@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlscheck import checklist, domains, exposure, pipeline, profile, targets, waivers
+from tlscheck import checklist, data, domains, exposure, pipeline, profile, targets, waivers
 from tlscheck.config import ALL, Settings
 from tlscheck.errors import TargetError
 
@@ -21,7 +21,7 @@ def order(settings: Settings, path: Path) -> pipeline.Order:
         raise TargetError('{file}: no target; write targets = ["clinic.example.jp"]', file=path)
     profile.load(settings.profile)
     lists = settings.checklists
-    names = tuple(checklist.names() if ALL in lists else lists)
+    names = tuple(data.checklists() if ALL in lists else lists)
     for name in names:
         checklist.load(name)
     waivers.check(settings.waiver, str(path))

@@ -1,7 +1,6 @@
 """What a domain's name servers say, asked directly: delegation, servers, DNSSEC, names, mail."""
 
 from tlscheck.observations.dns.mail import Dmarc, Mail, MailHost, Spf, TransportPolicy
-from tlscheck.observations.dns.security import Security, Standing
 from tlscheck.observations.dns.seen import (
     Alias,
     DnsObservation,
@@ -18,6 +17,7 @@ from tlscheck.observations.dns.seen import (
     Zone,
     network_of,
 )
+from tlscheck.observations.dns.standing import Security, Standing
 
 __all__ = [
     "Alias",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import dns.dnssec
@@ -21,6 +20,8 @@ from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.DS import DS
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
+from tlscheck.observations.dns.standing import Security, Standing
+
 ANCHORS = (
     "20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
     "38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
@@ -29,41 +30,6 @@ ANCHORS = (
 MOST_KEYS = 16
 """How many keys of a zone are tried: a zone with more is not followed (CVE-2023-50387)."""
 MOST_SIGNATURES = 8
-
-
-class Standing(StrEnum):
-    """What becomes of a zone on the way from the root (RFC 4035, section 4.3)."""
-
-    SECURE = "secure"
-    INSECURE = "insecure"
-    """Proven to be unsigned, or below a zone that is."""
-    BOGUS = "bogus"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """The DNSSEC of one zone."""
-
-    standing: Standing = Standing.UNKNOWN
-    problem: str = ""
-    """Why it is bogus or unknown: ``expired``, ``not_yet_valid``, ``ds_mismatch``,
-    ``bad_signature``, ``no_signature``, ``no_keys``, ``no_denial``, ``no_anchor``,
-    ``parent_bogus``, ``no_answer``, ``too_many_keys``; why it is insecure: ``unsupported``."""
-    signed: bool = False
-    """Whether the zone has keys, trusted or not."""
-    ds: tuple[str, ...] = ()
-    """The parent's DS records, as ``63574 8 2``."""
-    algorithms: tuple[int, ...] = ()
-    """Of its keys (IANA's numbers)."""
-    expires: datetime | None = None
-    """When the first of the signatures that were seen ends."""
-    nsec3: tuple[int, int] | None = None
-    """Iterations and length of the salt, where it has NSEC3PARAM."""
-    nsec3_seen: bool = False
-    """Whether the zone told if it has."""
-    rsa_bits: tuple[int, ...] = ()
-    """The lengths of its RSA keys."""
 
 
 @dataclass(frozen=True, slots=True)

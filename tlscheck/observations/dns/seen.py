@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tlscheck.model import Observation, State
 from tlscheck.observations.dns.mail import Mail
-from tlscheck.observations.dns.security import Security
+from tlscheck.observations.dns.standing import Security
 
 
 @dataclass(frozen=True, slots=True)
