@@ -71,6 +71,11 @@ class Lane:
         self._next = 0.0
         self._freed = asyncio.Condition()
 
+    @property
+    def room(self) -> int:
+        """How many connections more may be open at once, but one at the least."""
+        return max(self.width - self.open, 1)
+
     async def widen(self) -> None:
         """All is well: allow more at once, unless the peer has ever shown a limit."""
         if not self.gap:

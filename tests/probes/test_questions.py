@@ -37,7 +37,7 @@ from tlscheck.probes.engine import Stop
 from tlscheck.probes.questions import plan
 from tlscheck.wire.hello import ClientHello, Ssl2Hello
 from tlscheck.wire.primes import FFDHE_PRIMES
-from tlscheck.wire.registry import SUITE_BY_CODE, Version
+from tlscheck.wire.registry import SCHEME_BY_NAME, SUITE_BY_CODE, Version
 
 T10, T11, T12, T13 = Version.TLS_1_0, Version.TLS_1_1, Version.TLS_1_2, Version.TLS_1_3
 SEEDS = st.integers(0, 1 << 32)
@@ -133,10 +133,36 @@ def test_schemes_that_no_suite_uses_are_not_left_open(suite: str) -> None:
     settled(Network(nodes=(server(T12, suites=(suite,)),)))
 
 
-def test_an_ordinary_server_costs_few_questions() -> None:
-    network = Network(nodes=(server(T12, T13, suites=ECDHE + MODERN),))
+FFDHE = ("ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192")
+CURVES = ("x25519", "secp256r1", "x448", "secp521r1", "secp384r1")
+STRICT = {
+    "OpenSSL 3.0": (*CURVES, *FFDHE),
+    "OpenSSL 3.5": ("X25519MLKEM768", *CURVES, *FFDHE[:2]),
+    "OpenSSL 1.1.1": CURVES,
+    "Go": ("x25519", "secp256r1", "secp384r1", "secp521r1"),
+    "three": ("x25519", "secp256r1", "secp384r1"),
+    "two": ("x25519", "secp256r1"),
+    "one": ("secp256r1",),
+}
+"""The groups of strict servers: as their libraries have them, or fewer by their configuration."""
+
+
+@pytest.mark.parametrize("certificate", ["RSA", "secp256r1"])
+@pytest.mark.parametrize("groups", STRICT.values(), ids=STRICT)
+def test_a_strict_server_costs_few_questions(groups: tuple[str, ...], certificate: str) -> None:
+    # Once up to 60 where the configuration names few groups.
+    sizes = ("sha224", "sha256", "sha384", "sha512")
+    forms = [f"rsa_{form}_{size}" for form in ("pkcs1", "pss_rsae") for size in sizes]
+    forms += ["ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"]
+    node = server(
+        T12, T13,
+        suites=(ECDHE if certificate == "RSA" else ECDSA) + MODERN,
+        certificates=(certificate,),
+        groups=groups,
+        schemes=(*(name for name in forms if name in SCHEME_BY_NAME), "ecdsa_sha224"),
+    )  # fmt: skip
     # nginx costs one less: it has handshake_failure, not protocol_version, for SSL 3.0.
-    assert len(settled(network).exchanges) <= 40
+    assert len(settled(Network(nodes=(node,))).exchanges) <= 40
 
 
 def test_dual_certificates_and_an_order_of_groups() -> None:
@@ -148,6 +174,21 @@ def test_dual_certificates_and_an_order_of_groups() -> None:
                 "TLS_RSA_WITH_NULL_SHA", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"),
         certificates=("RSA", "secp256r1"),
         groups=("secp256r1", "secp384r1", "x25519"),
+    )  # fmt: skip
+    settled(Network(nodes=(node,)))
+
+
+@pytest.mark.parametrize("minds", [True, False])
+@pytest.mark.parametrize("groups", [("secp256r1", "x25519"), ("x25519", "x448"), ("x25519",)])
+@pytest.mark.parametrize("versions", [(T12,), (T12, T13)])
+def test_an_ecdsa_server_with_one_suite(
+    versions: tuple[Version, ...], groups: tuple[str, ...], minds: bool
+) -> None:
+    # Once all was unknown: a list without the one suite counted as one without the curve. And what
+    # was refused was unknown where the certificate's curve is none of the groups.
+    node = server(
+        *versions, suites=ECDSA[:1] + MODERN, certificates=("secp256r1",), groups=groups,
+        checks_curve=minds,
     )  # fmt: skip
     settled(Network(nodes=(node,)))
 

@@ -125,10 +125,10 @@ class Knowledge(Refusals):
         if any(len(some) > 1 for some in versions.values()):
             found.add("version")
         if any(
-            self._accepted_counts(v, d)[name] and count
+            self._refusal_counts(v, d)[name]
             for v in Version
             for d in (SUITE, GROUP)
-            for name, count in self._refusal_counts(v, d).items()
+            for name in self._accepted_counts(v, d)
             if not (d == SUITE and _finite(name))
         ):
             found.add("answer")
@@ -146,6 +146,7 @@ class Knowledge(Refusals):
 
     # -- versions ---------------------------------------------------------------------------------
 
+    @lru_cache(maxsize=64)  # noqa: B019
     def version(self, version: Version) -> State:
         """What became of *version*."""
         if any(e.version is version for e in self.answered):
@@ -206,6 +207,7 @@ class Knowledge(Refusals):
             return 0
         return least if version is Version.TLS_1_3 else least + spared
 
+    @lru_cache(maxsize=64)  # noqa: B019
     def left_whole(
         self, version: Version, *, finite: bool = False, claimed: bool = True
     ) -> tuple[str, ...]:
@@ -287,10 +289,11 @@ class Knowledge(Refusals):
         if dimension != SUITE and classic and self.pending(version, SUITE):
             # A suite that is still open may be the one that would use them.
             counts = Counter()
+        needs = self.needs(version, dimension)
         return tuple(
             name
             for name in candidates(version, dimension)
-            if counts[name] < self.needs(version, dimension) and name not in settled
+            if counts[name] < needs and name not in settled
         )
 
     def claims(
@@ -411,6 +414,11 @@ class Knowledge(Refusals):
         }
         return bool(accepted) and set(e.suites) >= accepted
 
+    def about_groups(self, e: Exchange, version: Version) -> bool:
+        """Whether *e* limits elliptic suites by nothing but its groups."""
+        accepted = [name for name in self.accepted(version, SUITE) if SUITE_BY_NAME[name].elliptic]
+        return set(e.suites) >= set(accepted) and self.full_schemes(e, version)
+
     def _groups_known_good(self, e: Exchange) -> bool:
         """Whether just these groups were good for DHE before, where it alone uses some key.
 
@@ -435,9 +443,15 @@ class Knowledge(Refusals):
         useful = [s for s in offered if accepted[s.name]]
         if useful and all(s.finite for s in offered) and self.finite_negotiated:
             kind = "ff"
-        elif all(s.elliptic for s in offered) and any(s.authentication != "ECDSA" for s in useful):
-            kind = "ec"
+        elif all(s.elliptic for s in offered) and useful:
+            free = any(s.authentication != "ECDSA" for s in useful)
+            kind = "ec" if free or (self._curves and self._curves <= set(e.groups)) else ""
         return tuple(name for name in e.groups if GROUP_BY_NAME[name].kind == kind)
+
+    @cached_property
+    def _curves(self) -> frozenset[str]:
+        """The curves of the ECDSA certificates that were seen."""
+        return frozenset(e.key_kind for e in self.answered if e.key_kind in GROUP_BY_NAME)
 
     def _passed_over_groups(self, e: Exchange, version: Version) -> tuple[str, ...]:
         """With an ECDSA certificate only: the groups that the server did not choose.
@@ -465,6 +479,7 @@ class Knowledge(Refusals):
             and x.most is version
             and e.group not in x.groups
             and names <= set(x.groups)
+            and self.about_groups(x, version)
             and self.trusted(x)
             for x in self.own
         )
@@ -572,9 +587,11 @@ def finite_groups(e: Exchange) -> bool:
     return any(256 <= code <= 511 for code in e.group_codes)
 
 
+_FINITE = frozenset(suite.name for suite in SUITES if suite.finite)
+
+
 def _finite(name: str) -> bool:
-    suite = SUITE_BY_NAME.get(name)
-    return suite is not None and suite.finite
+    return name in _FINITE
 
 
 def finite_control(e: Exchange) -> bool:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from tlscheck.model import Place, Reason, State
 from tlscheck.net import Net, NetError, Stream, now
 from tlscheck.observations.exchange import End, Exchange, Outcome
-from tlscheck.observations.knowledge import Knowledge
+from tlscheck.observations.knowledge import GROUP, Knowledge
 from tlscheck.observations.refusals import hybrids
 from tlscheck.probes.asker import LADDER, Asker, Question
 from tlscheck.probes.questions import first, plan
@@ -159,16 +159,19 @@ class Engine:
             if todo.alone:
                 healthy = await self._alone(todo.questions[0])
             else:
-                await self._put(todo.questions)
+                # What finds no room is not asked yet: the answers may make it needless.
+                await self._put(todo.questions[: None if lane.gap else lane.room])
                 healthy = await self._stay_healthy(self.exchanges[before:])
             if not healthy:
                 return Stop.BANNED
             await lane.widen()
             self.heard(self.known)
+            await asyncio.sleep(0)  # who waited for these answers takes a place first
 
     def _needs_shares(self) -> bool:
         """Whether an empty key_share is refused where a real one is answered (tlslite-ng)."""
-        modern = [e for e in self.exchanges if e.most is Version.TLS_1_3]
+        good = set(self.known.accepted(Version.TLS_1_3, GROUP))
+        modern = [e for e in self.exchanges if e.most is Version.TLS_1_3 and good & set(e.groups)]
         empty = [e for e in modern if not e.hello.shares]
         return (
             bool(empty)

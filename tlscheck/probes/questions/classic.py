@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tlscheck.observations.exchange import Outcome
 from tlscheck.observations.knowledge import (
     COMMON_GROUPS,
     GROUP,
@@ -19,9 +20,11 @@ from tlscheck.probes.questions.lists import (
     certificate_curve,
     chunks,
     left_open,
+    sparse,
     turned,
     unasked,
     undecided,
+    unheard,
     weak_first,
     weak_group_order,
     without_finite,
@@ -33,8 +36,14 @@ from tlscheck.wire.registry import (
 )
 
 _ORDINARY = {
-    "RSA": tuple(f"rsa_{form}_sha{n}" for form in ("pkcs1", "pss_rsae") for n in (256, 384, 512)),
-    "ECDSA": ("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"),
+    "RSA": (
+        *(f"rsa_{form}_sha{n}" for form in ("pkcs1", "pss_rsae") for n in (256, 384, 512)),
+        "rsa_pkcs1_sha224",
+    ),
+    "ECDSA": (
+        *("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"),
+        "ecdsa_sha224",
+    ),
 }
 """Schemes that ordinary servers sign with in TLS 1.2, by the kind of certificate."""
 
@@ -43,12 +52,13 @@ def of_classic(known: Knowledge, ask: Asker, version: Version) -> Iterator[Quest
     """What settles suites and groups of a version that is offered."""
     answers = [e for e in known.answered if e.version is version and e.most is version]
     full_groups, full_schemes = all_groups(ask, version), all_schemes(ask, version)
-    turn = len(answers)
+    turn, curve = len(answers), certificate_curve(known)
     if turn < 2:
+        groups = [g for g in undecided(known, version, GROUP, weak_group_order) if g != curve]
         question = ask.classic(
             version,
             turned(undecided(known, version, SUITE, weak_first), turn)[: ask.shape.most_suites],
-            turned(undecided(known, version, GROUP, weak_group_order), turn) or full_groups,
+            [*turned(groups, turn), *([curve] if curve else [])] or full_groups,
             undecided(known, version, SCHEME) or full_schemes,
             tickets=turn % 2 == 0,
         )
@@ -105,37 +115,64 @@ def _classic_groups(
     groups = [g for g in left_open(known, version, GROUP) if GROUP_BY_NAME[g].kind == "ec"]
     schemes = left_open(known, version, SCHEME) if signed else []
     suites = turned(weak_first(free or elliptic), turn)
+    offered = turned(groups, turn) if free else _beside_curve(known, version, groups, turn)
     likely = [s for s in schemes if _likely(s, signed)]
-    if set(groups) & COMMON_GROUPS and likely and suites:
+    ordinary = turn > 1 and set(groups) & COMMON_GROUPS and not sparse(known, version)
+    # Without the certificate's curve it is refused for that alone, as like as not.
+    fitting = [s for s in likely if _likely(s, suites)]
+    if ordinary and fitting and suites and (free or certificate_curve(known) in offered):
         # Two lanes: groups with one part of the schemes, the other part with all groups.
-        aside = likely[::2] if len(likely) >= 4 else []
+        many = len(known.accepted(version, SCHEME)) > 2
+        aside = fitting[::2] if len(fitting) >= (2 if many else 4) else []
         rest = [s for s in schemes if s not in aside]
-        lanes = [(turned(groups, turn), rest)] + [(full_groups, aside)] * bool(aside)
+        # The other order beside it shows whose order decides.
+        lanes = [(suites, offered, rest)]
+        lanes += [(suites[::-1], full_groups[::-1], aside)] * bool(aside)
         questions = [
-            ask.classic(version, suites, *lane, about=GROUP, tickets=turn % 2 == 0)
-            for lane in lanes
+            ask.classic(version, *lane, about=GROUP, tickets=turn % 2 == 0) for lane in lanes
         ]
         if any(unasked(known, question) for question in questions):
             yield from questions
             return
+    twice = []
     if groups and suites:
-        offered = turned(groups, turn)
-        if not free and (curve := certificate_curve(known)):
-            # What the certificate's own curve is preferred to, and what is taken without it.
-            offered = [g for g in offered if g != curve]
-            if offered:
-                yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
-            offered = [*offered, curve]
         yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
+        ordinary = set(known.accepted(version, GROUP)) <= COMMON_GROUPS
+        extraordinary = ordinary and not set(groups) & COMMON_GROUPS
+        if free and extraordinary and unheard(known, version, GROUP, groups):
+            twice.append((suites[::-1], offered[::-1], full_schemes, GROUP))
     if schemes:
         good = full_groups[::-1]  # which shows whose order of groups decides
         if alone := finite_alone(signed):
             # The groups with which these were taken before.
             taken = (e for e in known.answered if e.version is version and e.suite in alone)
             good = max((list(e.groups) for e in taken), key=len, default=[]) or good
-        yield ask.classic(version, turned(weak_first(signed), turn), good, schemes, about=SCHEME)
+        names = turned(weak_first(signed), turn)
+        yield ask.classic(version, names, good, schemes, about=SCHEME)
+        if not likely and unheard(known, version, SCHEME, schemes):
+            twice.append((names[::-1], good, schemes, SCHEME))
+    yield from (ask.classic(version, *lists, about=about) for *lists, about in twice)
     if version is Version.TLS_1_2:
         yield from _finite_groups(known, ask, [s.name for s in accepted if s.finite])
+
+
+def _beside_curve(known: Knowledge, version: Version, groups: list[str], turn: int) -> list[str]:
+    """*groups* for a server with an ECDSA certificate alone, which may want its curve among them:
+    first what is preferred to the curve and, once that is chosen, what is taken without it. The
+    refusal of that and the curve chosen twice tell that nothing else is taken.
+    """
+    curve, offered = certificate_curve(known), turned(groups, turn)
+    others = [g for g in offered if g != curve]
+    if not curve or not others:
+        return offered
+    own = [e for e in known.own if e.most is version and set(others) <= set(e.groups)]
+    chosen = any(e.group == curve == e.groups[-1] for e in own if e.outcome is Outcome.ANSWERED)
+    refused = any(
+        curve not in e.groups and known.about_groups(e, version)
+        for e in own
+        if e.outcome is Outcome.REFUSED
+    )
+    return others if chosen and not refused else [*others, curve]
 
 
 def _likely(scheme: str, signed: Sequence[str]) -> bool:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import ceil
 
-from tlscheck.observations.exchange import End, Exchange
+from tlscheck.observations.exchange import End, Exchange, Outcome
 from tlscheck.observations.knowledge import (
     COMMON_GROUPS,
     COMMON_SCHEMES,
     GROUP,
     SCHEME,
+    SUITE,
     Knowledge,
     candidates,
 )
@@ -63,6 +64,27 @@ def left_open(known: Knowledge, version: Version, dimension: str) -> list[str]:
     return [n for n in known.pending(version, dimension) if claims[n] < needed]
 
 
+def unheard(known: Knowledge, version: Version, dimension: str, names: Sequence[str]) -> bool:
+    """Whether none of *names* was ever refused, though each must be more than once: where their
+    refusal is likely, both are asked for side by side.
+    """
+    claims = known.claims(version, dimension)
+    return known.needs(version, dimension) > 1 and not any(claims[n] for n in names)
+
+
+def sparse(known: Knowledge, version: Version) -> bool:
+    """Whether groups that ordinary servers have were refused: those left are then likely to be
+    refused as well, and asked about in one list, with nothing else open, they cost the least.
+    """
+    suites, groups = (set(known.accepted(version, d)) for d in (SUITE, GROUP))
+    ordinary = PLAUSIBLE if version is Version.TLS_1_3 else COMMON_GROUPS
+    return any(
+        set(e.suites) <= suites and set(e.groups) & ordinary and not set(e.groups) & groups
+        for e in known.own
+        if e.most is version and e.outcome is Outcome.REFUSED
+    )
+
+
 def chunks(names: Sequence[str], lanes: int, most: int) -> Iterator[list[str]]:
     """*names* in at least *lanes* parts, none longer than *most*.
 
@@ -93,6 +115,11 @@ def weak_first(names: Sequence[str]) -> list[str]:
 def strong_first(names: Sequence[str]) -> list[str]:
     """The suites by their strength, the strongest first."""
     return weak_first(names)[::-1]
+
+
+def chacha_first(suites: Sequence[str]) -> list[str]:
+    """The suites with those of ChaCha20 first, for which some servers change their order."""
+    return sorted(suites, key=lambda name: "CHACHA20" not in name)
 
 
 def weak_group_order(names: Sequence[str]) -> list[str]:

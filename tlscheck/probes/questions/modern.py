@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tlscheck.observations.knowledge import (
+    COMMON_GROUPS,
     GROUP,
     SCHEME,
     SUITE,
     Knowledge,
 )
+from tlscheck.observations.order import conclusive
 from tlscheck.probes.asker import Asker, Question, has_share
 from tlscheck.probes.questions.lists import (
     PLAUSIBLE,
     all_groups,
     all_schemes,
+    chacha_first,
     is_hybrid,
     key_of,
     left_open,
+    sparse,
     turned,
     unasked,
     undecided,
+    unheard,
     weak_first,
+    weak_group_order,
 )
 from tlscheck.wire.registry import (
     GROUP_BY_NAME,
@@ -65,16 +71,30 @@ def _modern_groups(known: Knowledge, ask: Asker, turn: int) -> Iterator[Question
     groups = [g for g in left_open(known, version, GROUP) if ask.hybrids or not is_hybrid(g)]
     plausible = [g for g in groups if g in PLAUSIBLE]
     untried = _untried_schemes(known)
-    found = len(known.accepted(version, GROUP))
     if groups:
-        lanes = 1 if found < 2 or len(plausible) < 3 else 3 if len(plausible) >= 6 else 2
-        for i in range(lanes):
-            chunk = turned(groups[i::lanes], turn)
-            riding = untried[i : i + 1] if set(chunk) & PLAUSIBLE else []
+        for i, names in enumerate(_lanes(known, groups, plausible)):
+            chunk = turned(names, turn)
+            rides = len(names) < len(groups) and set(names) & COMMON_GROUPS
+            riding = untried[i : i + 1] if rides else []
             schemes = riding or all_schemes(ask, version)
             yield ask.modern(suites, chunk, schemes, retry=bool(riding), about=GROUP)
     if not plausible:
         yield from _modern_schemes(known, ask, suites, untried)
+    ordinary = set(known.accepted(version, GROUP)) <= PLAUSIBLE
+    if groups and ordinary and not plausible and unheard(known, version, GROUP, groups):
+        yield ask.modern(suites[::-1], groups[::-1], all_schemes(ask, version), about=GROUP)
+
+
+def _lanes(known: Knowledge, groups: list[str], plausible: list[str]) -> list[list[str]]:
+    """*groups* in as many lists as are likely to be answered side by side."""
+    found = len(known.accepted(Version.TLS_1_3, GROUP))
+    if found < 2 or len(plausible) < 2 or sparse(known, Version.TLS_1_3):
+        return [groups]
+    if found < 4:  # many servers have no finite fields
+        finite = [g for g in groups if g.startswith("ffdhe")]
+        return [[g for g in groups if g not in finite], finite] if finite else [groups]
+    lanes = min(len(plausible), 3)
+    return [groups[i::lanes] for i in range(lanes)]
 
 
 def _modern_schemes(
@@ -96,7 +116,10 @@ def _modern_schemes(
 
     left = left_open(known, version, SCHEME)
     if untried:
-        yield from (question([scheme]) for scheme in untried)
+        orders = [] if ask.shares or conclusive(known, version, GROUP) else _orders(known, suites)
+        for scheme, order in zip(untried, orders, strict=False):
+            yield ask.modern(*order, [scheme], retry=True, about=SCHEME)
+        yield from (question([scheme]) for scheme in untried[len(orders) :])
         return
     if not left:
         return
@@ -110,6 +133,12 @@ def _modern_schemes(
     elif not any(e.key == key_of(bogus) for e in known.answered):
         half = len(unexplained) // 2
         yield from (question(part) for part in (unexplained[:half], unexplained[half:]) if part)
+
+
+def _orders(known: Knowledge, suites: list[str]) -> list[tuple[list[str], list[str]]]:
+    """Suites and groups that together show whose order decides, whatever is asked along."""
+    groups = weak_group_order(known.accepted(Version.TLS_1_3, GROUP))
+    return [(suites, groups), (chacha_first(suites), groups[::-1])]
 
 
 def _unexplained(known: Knowledge, left: Sequence[str]) -> list[str]:
@@ -132,7 +161,12 @@ def _untried_schemes(known: Knowledge) -> list[str]:
     kinds = {e.key_kind for e in known.answered if e.key_kind}
     if any("rsa" in name for name in known.accepted(Version.TLS_1_3, SCHEME)):
         kinds.add("RSA")
-    tried = {e.schemes[0] for e in known.own if e.most is Version.TLS_1_3 and len(e.schemes) == 1}
+    groups = set(known.accepted(Version.TLS_1_3, GROUP))
+    tried = {
+        e.schemes[0]
+        for e in known.own
+        if e.most is Version.TLS_1_3 and len(e.schemes) == 1 and groups & set(e.groups)
+    }
     return [
         s for kind in sorted(kinds or {""}) for s in _SCHEMES_OF.get(kind, ()) if s not in tried
     ]

@@ -16,11 +16,13 @@ from tlscheck.probes.asker import Asker, Question
 from tlscheck.probes.questions.lists import (
     all_groups,
     all_schemes,
+    chacha_first,
     imagined,
     weak_first,
     weak_group_order,
 )
 from tlscheck.wire.registry import (
+    SUITE_BY_NAME,
     Version,
 )
 
@@ -30,16 +32,19 @@ def orders(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
     suites = weak_first(known.accepted(version, SUITE))
     groups = weak_group_order(known.accepted(version, GROUP))
     full_groups, schemes = all_groups(ask, version), all_schemes(ask, version)
+    first = suites
+    if chacha(known, version) is State.UNKNOWN:
+        first = chacha_first(suites)
     lists = []
     if not conclusive(known, version, SUITE):
-        lists = [(suites, full_groups), (suites[::-1], full_groups)]
+        lists = [(suites, full_groups), (suites[::-1], full_groups[::-1])]
     elif not conclusive(known, version, GROUP):
-        lists = [(suites, groups), (suites, groups[::-1])]
+        using = [s for s in suites if version is Version.TLS_1_3 or SUITE_BY_NAME[s].elliptic]
+        lists = [(using, groups), ([s for s in first if s in using], groups[::-1])]
     elif pairs := uncompared(known, version):
         lists = [(list(pair), full_groups) for pair in pairs]
-    elif chacha(known, version) is State.UNKNOWN and len(suites) > 1:
-        first = [s for s in suites if "CHACHA20" in s]
-        lists = [(first + [s for s in suites if s not in first], full_groups)]
+    elif first != suites:
+        lists = [(first, full_groups)]
     for some, of in lists:
         if version is Version.TLS_1_3:
             question = ask.modern(some, of, schemes, about="order")

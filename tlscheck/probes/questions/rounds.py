@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 
 from tlscheck.model import State
 from tlscheck.observations.exchange import Outcome
@@ -36,7 +37,9 @@ MOST_ASKED = 6
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Questions that may be asked side by side, or, `alone`, one after another with room."""
+    """Questions that may be asked side by side, or, `alone`, one after another with room; those
+    first that others wait for.
+    """
 
     questions: tuple[Question, ...]
     alone: bool = False
@@ -49,7 +52,7 @@ def plan(known: Knowledge, ask: Asker) -> Round:
     soft = {e.key for e in known.exchanges if e.outcome not in _HARD}
     for wanted in (_wanted, _finally):
         worth = [q for q in wanted(known, ask) if _worth_it(known, q)]
-        if wanted is _wanted and (not worth or len(worth) <= _ROOM <= len(known.exchanges)):
+        if wanted is _wanted and (not worth or len(known.exchanges) >= _ROOM):
             worth += [q for q in _meanwhile(known, ask) if _worth_it(known, q)]
         if calm := [q for q in worth if key_of(q) not in soft]:
             return Round(_distinct(calm), last=wanted is _finally)
@@ -72,7 +75,7 @@ _MARGIN = 6
 _VOUCHERS = 4
 """So many canaries are asked side by side where signs of health are missing."""
 _ROOM = 5
-"""Up to so many questions leave slots for what can be asked at any time, once a few were put."""
+"""So many are put before what can be asked at any time stands in the queue, at its end."""
 _HARD = frozenset((Outcome.ANSWERED, Outcome.REFUSED, Outcome.FALLBACK))
 
 
@@ -96,12 +99,16 @@ def _wanted(known: Knowledge, ask: Asker) -> Iterator[Question]:
         yield ask.browser()
         yield first(Version.TLS_1_2, ask)
         return
-    yield from of_versions(known, ask)
+    classic = (v for v in CLASSIC if known.version(v) is State.ACCEPTED)
+    of_lists = [of_classic(known, ask, version) for version in classic]
     if known.version(Version.TLS_1_3) is State.ACCEPTED:
-        yield from of_modern(known, ask)
-    for version in CLASSIC:
-        if known.version(version) is State.ACCEPTED:
-            yield from of_classic(known, ask, version)
+        of_lists.insert(0, of_modern(known, ask))
+    # Suites are struck out one after the other: the longest way comes first.
+    for questions in of_lists:
+        yield from islice(questions, 1)
+    yield from of_versions(known, ask)
+    for row in zip_longest(*of_lists):
+        yield from filter(None, row)
     yield from of_controls(known, ask)
     yield from of_suspects(known, ask)
 
