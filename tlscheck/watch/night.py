@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tlscheck import compare, judge, pipeline, report
-from tlscheck.changes import Change, confirmed, filling, standing
+from tlscheck.changes import Change, Origin, confirmed, filling, standing
 from tlscheck.errors import HistoryError, TlscheckError
 from tlscheck.halt import Halt
 from tlscheck.history import accepting, looking_back, opened, scans
@@ -26,8 +27,11 @@ from tlscheck.watch.plan import Plan
 
 UNDELIVERABLE = 2
 """The exit code where mail was given up: an address or the relay is to be seen to."""
-ROUNDS = 2
-"""So often it is asked again, at the most, until two looks agree."""
+PAUSES = (5.0, 15.0)
+"""So often it is asked again, at the most, until two looks agree; and so many seconds after the
+last look, where something could not be seen: what restarts is not up again at once.
+"""
+_TICK = 0.1
 
 
 @dataclass
@@ -129,8 +133,10 @@ class Night:
     async def _settled(self, news: News) -> News:
         """*news* after asking again what it tells, until two looks agree; the last one counts."""
         first = {_mark(change) for change in looked(news.changes)}
-        for _ in range(ROUNDS):
+        for pause in PAUSES:
             doubtful = looked(news.changes)
+            if any(change.kind is Origin.NETWORK for change in doubtful):
+                await self._wait(pause)
             if not doubtful or self.halt.closing:
                 break
             scan = await again(self.plan.order, news.report.scan, doubtful, self.tell, self.halt)
@@ -141,6 +147,13 @@ class Night:
                 break
         blips = first - {_mark(change) for change in news.changes}
         return replace(news, unconfirmed=len(blips))
+
+    async def _wait(self, seconds: float) -> None:
+        """Until they are over, or the run is."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not self.halt.closing and loop.time() < until:
+            await asyncio.sleep(_TICK)
 
     # ---- what becomes of it ------------------------------------------------------------------
 
