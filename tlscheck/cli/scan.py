@@ -250,9 +250,10 @@ def _load(form: str, profile: str) -> None:
     """What judges and renders, while the network is waited for."""
     import_module("tlscheck.judge")
     import_module(f"tlscheck.render.{form}")
-    from tlscheck import profile as profiles
+    if profile in data.profiles():
+        from tlscheck import profile as profiles
 
-    profiles.load(profile)
+        profiles.load(profile)
 
 
 def _note_unused(seen: Scan, order: Order) -> None:

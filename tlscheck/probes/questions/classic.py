@@ -116,30 +116,19 @@ def _classic_groups(
     schemes = left_open(known, version, SCHEME) if signed else []
     suites = turned(weak_first(free or elliptic), turn)
     offered = turned(groups, turn) if free else _beside_curve(known, version, groups, turn)
-    likely = [s for s in schemes if _likely(s, signed)]
-    ordinary = turn > 1 and set(groups) & COMMON_GROUPS and not sparse(known, version)
     # Without the certificate's curve it is refused for that alone, as like as not.
-    fitting = [s for s in likely if _likely(s, suites)]
-    if ordinary and fitting and suites and (free or certificate_curve(known) in offered):
-        # Two lanes: groups with one part of the schemes, the other part with all groups.
-        many = len(known.accepted(version, SCHEME)) > 2
-        aside = fitting[::2] if len(fitting) >= (2 if many else 4) else []
-        rest = [s for s in schemes if s not in aside]
-        # The other order beside it shows whose order decides.
-        lanes = [(suites, offered, rest)]
-        lanes += [(suites[::-1], full_groups[::-1], aside)] * bool(aside)
-        questions = [
-            ask.classic(version, *lane, about=GROUP, tickets=turn % 2 == 0) for lane in lanes
-        ]
-        if any(unasked(known, question) for question in questions):
-            yield from questions
+    usable = free or certificate_curve(known) in offered
+    if turn > 1 and usable and set(groups) & COMMON_GROUPS and not sparse(known, version):
+        together = _together(known, ask, version, suites, offered, schemes, turn)
+        if any(unasked(known, question) for question in together):
+            yield from together
             return
     twice = []
     if groups and suites:
         yield ask.classic(version, suites, offered, full_schemes, about=GROUP)
         ordinary = set(known.accepted(version, GROUP)) <= COMMON_GROUPS
-        extraordinary = ordinary and not set(groups) & COMMON_GROUPS
-        if free and extraordinary and unheard(known, version, GROUP, groups):
+        unlikely = ordinary and not set(groups) & COMMON_GROUPS
+        if free and unlikely and unheard(known, version, GROUP, groups):
             twice.append((suites[::-1], offered[::-1], full_schemes, GROUP))
     if schemes:
         good = full_groups[::-1]  # which shows whose order of groups decides
@@ -149,11 +138,35 @@ def _classic_groups(
             good = max((list(e.groups) for e in taken), key=len, default=[]) or good
         names = turned(weak_first(signed), turn)
         yield ask.classic(version, names, good, schemes, about=SCHEME)
+        likely = any(_likely(scheme, signed) for scheme in schemes)
         if not likely and unheard(known, version, SCHEME, schemes):
             twice.append((names[::-1], good, schemes, SCHEME))
     yield from (ask.classic(version, *lists, about=about) for *lists, about in twice)
     if version is Version.TLS_1_2:
         yield from _finite_groups(known, ask, [s.name for s in accepted if s.finite])
+
+
+def _together(
+    known: Knowledge,
+    ask: Asker,
+    version: Version,
+    suites: list[str],
+    groups: list[str],
+    schemes: list[str],
+    turn: int,
+) -> list[Question]:
+    """Groups with one part of the schemes and, beside them, the other part with all groups, in the
+    other order, which shows whose order decides; nothing where no scheme is likely.
+    """
+    likely = [s for s in schemes if _likely(s, suites)]
+    if not likely:
+        return []
+    many = len(known.accepted(version, SCHEME)) > 2
+    aside = likely[::2] if len(likely) >= (2 if many else 4) else []
+    lists = [(suites, groups, [s for s in schemes if s not in aside])]
+    if aside:
+        lists.append((suites[::-1], all_groups(ask, version)[::-1], aside))
+    return [ask.classic(version, *of, about=GROUP, tickets=turn % 2 == 0) for of in lists]
 
 
 def _beside_curve(known: Knowledge, version: Version, groups: list[str], turn: int) -> list[str]:

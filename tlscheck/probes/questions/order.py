@@ -32,9 +32,8 @@ def orders(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
     suites = weak_first(known.accepted(version, SUITE))
     groups = weak_group_order(known.accepted(version, GROUP))
     full_groups, schemes = all_groups(ask, version), all_schemes(ask, version)
-    first = suites
-    if chacha(known, version) is State.UNKNOWN:
-        first = chacha_first(suites)
+    open_yet = chacha(known, version) is State.UNKNOWN
+    first = chacha_first(suites) if open_yet else suites
     lists = []
     if not conclusive(known, version, SUITE):
         lists = [(suites, full_groups), (suites[::-1], full_groups[::-1])]
@@ -43,7 +42,7 @@ def orders(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
         lists = [(using, groups), ([s for s in first if s in using], groups[::-1])]
     elif pairs := uncompared(known, version):
         lists = [(list(pair), full_groups) for pair in pairs]
-    elif first != suites:
+    elif open_yet and len(suites) > 1:
         lists = [(first, full_groups)]
     for some, of in lists:
         if version is Version.TLS_1_3:
