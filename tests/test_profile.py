@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tlscheck import profile
+from tlscheck import data, profile
 from tlscheck.data import data_dir
 from tlscheck.errors import ProfileError
 from tlscheck.model import Grade, Severity
-from tlscheck.profile import Profile, Setting, load, names
+from tlscheck.profile import Profile, Setting, load
 from tlscheck.rules import RULES
 from tlscheck.wire.registry import GROUPS, SUITE_BY_NAME, SUITES, Version
 
-SHIPPED = names()
+SHIPPED = data.profiles()
 IPA = [name for name in SHIPPED if name.startswith("ipa-")]
 HIGH = ["ipa-high-3.0.1", "ipa-high-3.1.1", "vendor-138", "standard-2026", "mhlw-5.2", "mhlw-7.0"]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests import make
 from tests.make import good_look, missed_look, names_look, scan
-from tlscheck import checklist as checklists
+from tlscheck import data as shipped
 from tlscheck import judge as judging
 from tlscheck import profile as profiles
 from tlscheck.errors import ScanFileError
@@ -34,7 +34,7 @@ LOOKS = (
         (Missed("tls", Reason.UNRESOLVED, "Name or service not known"),),
     ),
 )
-WHOLE = encode(judging.judge(scan(*LOOKS, checklists=checklists.names())))
+WHOLE = encode(judging.judge(scan(*LOOKS, checklists=shipped.checklists())))
 DOCUMENT: dict[str, Any] = json.loads(WHOLE)
 
 
@@ -45,9 +45,9 @@ def again(data: bytes) -> bytes:
 # -- There and back -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", profiles.names())
+@pytest.mark.parametrize("name", shipped.profiles())
 def test_the_same_bytes_come_out(name: str) -> None:
-    whole = scan(*LOOKS, profile=name, checklists=checklists.names())
+    whole = scan(*LOOKS, profile=name, checklists=shipped.checklists())
     data = encode(judging.judge(whole))
     assert decode(data, "scan.json") == whole
     assert again(data) == data

@@ -77,24 +77,18 @@ def looked(
 # -- Real servers ----------------------------------------------------------------------------------
 
 
-def test_a_strict_server_costs_five_connections_and_hardly_any_time(
-    nginx: Start, proxy: Callable[..., Proxy]
-) -> None:
+def test_a_strict_server_costs_five_connections(nginx: Start, proxy: Callable[..., Proxy]) -> None:
     between = proxy(nginx("ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers ECDHE+AESGCM;"), delay=0.06)
     net = Net()
 
-    async def run() -> tuple[DeepLook, float]:
+    async def run() -> DeepLook:
         async with deep.warm() as ready:
-            await asyncio.sleep(1.5)
-            started = time.monotonic()
-            result = await deep.look(net, strict(between.place()), canary=well, child=ready)
-            return result, time.monotonic() - started
+            return await deep.look(net, strict(between.place()), canary=well, child=ready)
 
-    result, seconds = asyncio.run(run())
+    result = asyncio.run(run())
     assert result.missed == ()
     assert result.connections == between.connections == net.spent(between.place()) == 5
     assert result.counts == {"resumption_tickets": 2, "resumption_ids": 2, "early_data": 1}
-    assert seconds < 1.5
     seen = result.deep
     assert (seen.resumption_tickets, seen.resumption_ids) == (A, R)  # nginx's cache is off
     assert (seen.client_renegotiation, seen.early_data) == (R, R)

@@ -22,7 +22,7 @@ OPEN, CLOSED, DROPPED, UNKNOWN = (
     PortState.DROPPED,
     PortState.UNKNOWN,
 )
-QUICK = {"rate": 0.0, "timeout": 0.5, "tries": 1}
+QUICK = {"rate": 0.0, "timeout": 1.0, "tries": 1}
 
 
 @pytest.fixture(autouse=True)

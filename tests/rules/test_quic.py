@@ -9,7 +9,7 @@ import pytest
 
 from tests.make import blank_quic, certificate_for, quic_look, quic_observation, tls_observation
 from tests.make import scan as make_scan
-from tlscheck import checklist, profile
+from tlscheck import checklist, data, profile
 from tlscheck import judge as judging
 from tlscheck.model import Answer, Evidence, Missed, Open, Problem, Reason, State, Verdict
 from tlscheck.observations.certificate import CertificateObservation
@@ -79,7 +79,7 @@ def test_suites(judge: str, suites: dict[str, State], codes: list[str]) -> None:
     assert deciding(said("suites", quic_observation(suites=suites), judge=judge)) == codes
 
 
-@pytest.mark.parametrize("name", profile.names())
+@pytest.mark.parametrize("name", data.profiles())
 def test_the_suites_over_quic_are_those_over_tcp(name: str) -> None:
     """A profile says the same of a suite wherever it is met."""
     settings = profile.load(name).settings
