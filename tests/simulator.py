@@ -142,6 +142,8 @@ class Simulated:
     """In TLS 1.2 and before an ECDSA certificate's curve must be among the client's groups."""
     ssl2: tuple[int, ...] = ()
     ssl2_refusal: Refusal = Refusal("fin")
+    suite_first: bool = False
+    """Chooses a suite before it looks for a scheme, as OpenSSL does among several certificates."""
     leaf: bytes = b"leaf"
 
     def choose(self, hello: ClientHello) -> Choice | Refusal:
@@ -252,7 +254,7 @@ class Simulated:
         if suite.signed and version is T12:
             scheme = self._scheme(hello, T12, kind)
             if not scheme:
-                return None
+                return self.refusal if self.suite_first else None
         if suite.elliptic:
             group = self._group(_names(hello), version)
             if hello.extension(Extension.SUPPORTED_GROUPS) is None:

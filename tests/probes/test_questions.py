@@ -165,6 +165,21 @@ def test_a_strict_server_costs_few_questions(groups: tuple[str, ...], certificat
     assert len(settled(Network(nodes=(node,))).exchanges) <= 40
 
 
+@pytest.mark.parametrize("server_order", [True, False])
+@pytest.mark.parametrize("suites", [ECDHE + ECDSA, ECDSA + ECDHE])
+def test_dual_certificates_of_which_one_is_chosen_before_the_scheme(
+    suites: tuple[str, ...], server_order: bool
+) -> None:
+    # Once a false refusal, of nginx too: among suites of both kinds the other's schemes are refused
+    # as soon as all schemes of the one that is chosen have been found.
+    schemes = ("rsa_pss_rsae_sha256", "rsa_pkcs1_sha256", "ecdsa_sha224", "ecdsa_secp256r1_sha256")
+    node = server(
+        T12, suites=suites, certificates=("RSA", "secp256r1"), schemes=(*schemes, "rsa_pkcs1_sha1"),
+        server_order=server_order, suite_first=True,
+    )  # fmt: skip
+    settled(Network(nodes=(node,)))
+
+
 def test_dual_certificates_and_an_order_of_groups() -> None:
     # Once a false refusal. What an ECDSA answer passed over is still counted when RSA came to
     # light.

@@ -28,6 +28,11 @@ _CURVE_OIDS = {
     bytes.fromhex("06082a8648ce3d030107"): "secp256r1",
     bytes.fromhex("06052b81040022"): "secp384r1",
     bytes.fromhex("06052b81040023"): "secp521r1",
+    bytes.fromhex("06052b8104000a"): "secp256k1",
+    bytes.fromhex("06052b81040021"): "secp224r1",
+    bytes.fromhex("06092b2403030208010107"): "brainpoolP256r1",
+    bytes.fromhex("06092b240303020801010b"): "brainpoolP384r1",
+    bytes.fromhex("06092b240303020801010d"): "brainpoolP512r1",
 }
 _KEY_OIDS = {
     bytes.fromhex("06092a864886f70d010101"): "RSA",

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
+from itertools import combinations
 
 from tlscheck.model import State
 from tlscheck.observations.exchange import (
@@ -43,6 +44,7 @@ from tlscheck.wire.primes import FFDHE_PRIMES
 from tlscheck.wire.registry import (
     GROUP_BY_NAME,
     GROUPS,
+    SCHEME_BY_NAME,
     SCHEMES,
     SUITE_BY_NAME,
     SUITES,
@@ -112,7 +114,7 @@ class Knowledge(Refusals):
     def contradictions(self) -> tuple[str, ...]:
         """How connections contradicted each other, as short English names of what differed."""
         found = set()
-        if any(self._flaps(e) and e.key in self._good_keys for e in self.own):
+        if any(self._flaps(e) and e.key in self._good_keys for e in self.own) or self._fickle:
             found.add("answer")
         leaves: dict[tuple[str, bool], set[bytes]] = defaultdict(set)
         versions: dict[tuple[object, ...], set[Version | None]] = defaultdict(set)
@@ -133,6 +135,26 @@ class Knowledge(Refusals):
         ):
             found.add("answer")
         return tuple(sorted(found))
+
+    @cached_property
+    def _fickle(self) -> bool:
+        """Whether one and the same list of suites and of groups got different choices, though the
+        scheme that each was signed with stood in both.
+        """
+        same: dict[tuple[object, ...], list[Exchange]] = defaultdict(list)
+        for e in self.answered:
+            if not e.is_ssl2:
+                asked = e.most, e.suites, e.group_codes, e.hello.shares, e.named, e.fallback
+                same[asked].append(e)
+        return any(
+            (one.suite, one.group) != (other.suite, other.group)
+            and (
+                set(one.schemes) == set(other.schemes)
+                or (one.scheme in other.schemes and other.scheme in one.schemes)
+            )
+            for some in same.values()
+            for one, other in combinations(some, 2)
+        )
 
     @property
     def needed(self) -> int:
@@ -289,6 +311,9 @@ class Knowledge(Refusals):
         if dimension != SUITE and classic and self.pending(version, SUITE):
             # A suite that is still open may be the one that would use them.
             counts = Counter()
+        if dimension == SCHEME and not classic and not self._accepted_counts(version, SCHEME):
+            # With some scheme it was accepted: what refused them all had another reason.
+            counts = Counter()
         needs = self.needs(version, dimension)
         return tuple(
             name
@@ -367,10 +392,11 @@ class Knowledge(Refusals):
             case _ if version is Version.TLS_1_3:
                 shares = set(e.hello.shares)
                 accepted = {x.group_code for x in self.answered if x.version is version and x.group}
-                counts = bool(shares) and shares <= accepted and self._full_suites(e, version)
+                suites = set(self._accepted_counts(version, SUITE))
+                counts = bool(shares and suites) and shares <= accepted and suites <= set(e.suites)
             case _:
-                counts = self._full_suites(e, version) and self.full_groups(e, version)
-                counts = counts and self._groups_known_good(e)
+                names = self._refused_schemes(e, version)
+                counts = self.full_groups(e, version) and self._groups_known_good(e)
         return names if counts else ()
 
     def breaks_off(self, version: Version) -> bool:
@@ -405,14 +431,20 @@ class Knowledge(Refusals):
             return set(e.schemes) >= common | set(self._accepted_counts(version, SCHEME))
         return set(e.schemes) >= COMMON_SCHEMES | set(self._accepted_counts(version, SCHEME))
 
-    def _full_suites(self, e: Exchange, version: Version) -> bool:
-        """Whether all accepted suites are offered (below TLS 1.3: all that are signed)."""
-        accepted = {
-            name
-            for name in self._accepted_counts(version, SUITE)
-            if version is Version.TLS_1_3 or SUITE_BY_NAME[name].signed
-        }
-        return bool(accepted) and set(e.suites) >= accepted
+    def _refused_schemes(self, e: Exchange, version: Version) -> tuple[str, ...]:
+        """The schemes that the refusal *e* can be about: below TLS 1.3, of one kind of certificate.
+
+        Of several certificates, servers choose one by the suites, and then look for a scheme
+        (OpenSSL). So all suites of that kind must be offered, and none of another.
+        """
+        accepted = [SUITE_BY_NAME[name] for name in self._accepted_counts(version, SUITE)]
+        signed = [suite for suite in accepted if suite.signed]
+        kinds = {suite.authentication for suite in signed if suite.name in e.suites}
+        own = {suite.name for suite in signed if suite.authentication in kinds}
+        if len(kinds) != 1 or not own <= set(e.suites):
+            return ()
+        others = {suite.authentication for suite in signed} - kinds
+        return tuple(name for name in e.schemes if authentication_of(name) not in others)
 
     def about_groups(self, e: Exchange, version: Version) -> bool:
         """Whether *e* limits elliptic suites by nothing but its groups."""
@@ -445,13 +477,18 @@ class Knowledge(Refusals):
             kind = "ff"
         elif all(s.elliptic for s in offered) and useful:
             free = any(s.authentication != "ECDSA" for s in useful)
-            kind = "ec" if free or (self._curves and self._curves <= set(e.groups)) else ""
+            curves = {kind for kind in self._keys if kind in GROUP_BY_NAME}
+            kind = "ec" if free or ("" not in self._keys and curves <= set(e.groups)) else ""
         return tuple(name for name in e.groups if GROUP_BY_NAME[name].kind == kind)
 
     @cached_property
-    def _curves(self) -> frozenset[str]:
-        """The curves of the ECDSA certificates that were seen."""
-        return frozenset(e.key_kind for e in self.answered if e.key_kind in GROUP_BY_NAME)
+    def _keys(self) -> frozenset[str]:
+        """The kinds of key that vouched for ECDSA suites, empty for one that is not known or was
+        not seen.
+        """
+        suites = ((e, SUITE_BY_NAME.get(e.suite)) for e in self.answered)
+        found = {e.key_kind for e, suite in suites if suite and suite.authentication == "ECDSA"}
+        return frozenset(found or {""})
 
     def _passed_over_groups(self, e: Exchange, version: Version) -> tuple[str, ...]:
         """With an ECDSA certificate only: the groups that the server did not choose.
@@ -597,6 +634,16 @@ def _finite(name: str) -> bool:
 def finite_control(e: Exchange) -> bool:
     """Whether *e* offers nothing but the control group of RFC 7919."""
     return e.group_codes == (FINITE_CONTROL,)
+
+
+_KINDS = {"rsa": "RSA", "pss_rsae": "RSA", "pss_pss": "RSA", "ecdsa": "ECDSA", "eddsa": "ECDSA"}
+
+
+def authentication_of(scheme: str) -> str:
+    """The authentication of the suites that are signed with *scheme* in TLS 1.2, empty for that of
+    none or of any.
+    """
+    return _KINDS.get(SCHEME_BY_NAME[scheme].kind, "")
 
 
 def finite_alone(suites: Iterable[str]) -> frozenset[str]:

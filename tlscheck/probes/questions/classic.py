@@ -11,6 +11,7 @@ from tlscheck.observations.knowledge import (
     SCHEME,
     SUITE,
     Knowledge,
+    authentication_of,
     finite_alone,
 )
 from tlscheck.probes.asker import LADDER, Asker, Question
@@ -130,17 +131,22 @@ def _classic_groups(
         unlikely = ordinary and not set(groups) & COMMON_GROUPS
         if free and unlikely and unheard(known, version, GROUP, groups):
             twice.append((suites[::-1], offered[::-1], full_schemes, GROUP))
-    if schemes:
+    kinds = {SUITE_BY_NAME[name].authentication for name in signed}
+    for kind in sorted(kinds):  # the one certificate chosen, the other's schemes are of no use
+        mine = [name for name in signed if SUITE_BY_NAME[name].authentication == kind]
+        open_yet = [s for s in schemes if authentication_of(s) not in kinds - {kind}]
+        if not open_yet:
+            continue
         good = full_groups[::-1]  # which shows whose order of groups decides
-        if alone := finite_alone(signed):
+        if alone := finite_alone(mine):
             # The groups with which these were taken before.
             taken = (e for e in known.answered if e.version is version and e.suite in alone)
             good = max((list(e.groups) for e in taken), key=len, default=[]) or good
-        names = turned(weak_first(signed), turn)
-        yield ask.classic(version, names, good, schemes, about=SCHEME)
-        likely = any(_likely(scheme, signed) for scheme in schemes)
-        if not likely and unheard(known, version, SCHEME, schemes):
-            twice.append((names[::-1], good, schemes, SCHEME))
+        names = weak_first(mine)  # in one order, so that nodes that are unequal differ
+        yield ask.classic(version, names, good, open_yet, about=SCHEME)
+        likely = any(_likely(scheme, mine) for scheme in open_yet)
+        if not likely and unheard(known, version, SCHEME, open_yet):
+            twice.append((names[::-1], good, open_yet, SCHEME))
     yield from (ask.classic(version, *lists, about=about) for *lists, about in twice)
     if version is Version.TLS_1_2:
         yield from _finite_groups(known, ask, [s.name for s in accepted if s.finite])

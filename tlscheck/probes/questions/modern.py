@@ -111,8 +111,11 @@ def _modern_schemes(
         return
     group = min(own, key=lambda g: GROUP_BY_NAME[g].share_length)
 
+    # Of unequal nodes, the other may want another group.
+    groups = [group, *(g for g in own if g != group)]
+
     def question(schemes: Sequence[str]) -> Question:
-        return ask.modern(suites, [group], schemes, shares=[group], about=SCHEME)
+        return ask.modern(suites, groups, schemes, shares=[group], retry=True, about=SCHEME)
 
     left = left_open(known, version, SCHEME)
     if untried:
@@ -149,7 +152,8 @@ def _unexplained(known: Knowledge, left: Sequence[str]) -> list[str]:
         for e in known.answered
         if e.version is Version.TLS_1_3
         and e.flight.hello
-        and len(e.groups) == 1
+        and e.hello.shares
+        and set(e.groups) <= set(known.accepted(Version.TLS_1_3, GROUP))
         and e.schemes
         and not accepted & set(e.schemes)
     ]
