@@ -6,6 +6,7 @@ finds a seed that fails sees what happened by ``print(look(network).told())``.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,6 +60,7 @@ ECDHE = (
 ECDSA = tuple(name.replace("_RSA_", "_ECDSA_") for name in ECDHE)
 CBC = ("TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA")
 MODERN = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384")
+CHACHA = "TLS_CHACHA20_POLY1305_SHA256"
 SIGNING = ("rsa_pss_rsae_sha256", "rsa_pkcs1_sha256", "ecdsa_secp256r1_sha256", "rsa_pkcs1_sha1")
 
 
@@ -256,6 +258,15 @@ def test_the_order_is_told() -> None:
             assert seen.suites[T12] == ECDHE + CBC
             assert seen.groups[T13][0] == node.groups[0]
             assert set(seen.groups[T13]) == set(node.groups)
+
+
+@pytest.mark.parametrize("suites", list(itertools.permutations((*MODERN, CHACHA))))
+def test_an_order_that_makes_way_for_chacha(suites: tuple[str, ...]) -> None:
+    # Once the client's: ChaCha20 was chosen where it stood first.
+    node = server(T13, suites=suites, chacha_first=True)
+    assert settled(Network(nodes=(node,))).seen.order[T13].suites is Chooser.SERVER
+    node = replace(node, server_order=False, chacha_first=False)
+    assert settled(Network(nodes=(node,))).seen.order[T13].suites is Chooser.CLIENT
 
 
 @pytest.mark.parametrize("refusal", [Refusal("rst"), Refusal("fin"), Refusal(alert=80)])

@@ -142,7 +142,8 @@ def _classic_groups(
             # The groups with which these were taken before.
             taken = (e for e in known.answered if e.version is version and e.suite in alone)
             good = max((list(e.groups) for e in taken), key=len, default=[]) or good
-        names = weak_first(mine)  # in one order, so that nodes that are unequal differ
+        # Each order more than once, so that nodes that are unequal differ.
+        names = turned(weak_first(mine), turn // 2)
         yield ask.classic(version, names, good, open_yet, about=SCHEME)
         likely = any(_likely(scheme, mine) for scheme in open_yet)
         if not likely and unheard(known, version, SCHEME, open_yet):

@@ -36,7 +36,10 @@ def orders(known: Knowledge, ask: Asker, version: Version) -> Iterator[Question]
     first = chacha_first(suites) if open_yet else suites
     lists = []
     if not conclusive(known, version, SUITE):
-        lists = [(suites, full_groups), (suites[::-1], full_groups[::-1])]
+        # ChaCha20 first may be chosen for that alone.
+        others = [name for name in suites if "CHACHA20" not in name]
+        last = [name for name in suites if name not in others]
+        lists = [([*others, *last], full_groups), ([*others[::-1], *last], full_groups[::-1])]
     elif not conclusive(known, version, GROUP):
         using = [s for s in suites if version is Version.TLS_1_3 or SUITE_BY_NAME[s].elliptic]
         lists = [(using, groups), ([s for s in first if s in using], groups[::-1])]
