@@ -61,6 +61,7 @@ ECDSA = tuple(name.replace("_RSA_", "_ECDSA_") for name in ECDHE)
 CBC = ("TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA")
 MODERN = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384")
 CHACHA = "TLS_CHACHA20_POLY1305_SHA256"
+DHE = ("TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",)
 SIGNING = ("rsa_pss_rsae_sha256", "rsa_pkcs1_sha256", "ecdsa_secp256r1_sha256", "rsa_pkcs1_sha1")
 
 
@@ -267,6 +268,19 @@ def test_an_order_that_makes_way_for_chacha(suites: tuple[str, ...]) -> None:
     assert settled(Network(nodes=(node,))).seen.order[T13].suites is Chooser.SERVER
     node = replace(node, server_order=False, chacha_first=False)
     assert settled(Network(nodes=(node,))).seen.order[T13].suites is Chooser.CLIENT
+
+
+@pytest.mark.parametrize("suites", [ECDHE + DHE, DHE + ECDHE])
+@pytest.mark.parametrize("server_order", [True, False])
+def test_the_order_of_curves_beside_finite_fields(
+    suites: tuple[str, ...], server_order: bool
+) -> None:
+    # Once the server's, where a finite field stood before the curve that the suite wanted (GnuTLS).
+    node = server(
+        T12, suites=suites, groups=("x25519", "secp256r1", "ffdhe2048"), heeds_finite=True,
+        server_order=server_order, group_server_order=False,
+    )  # fmt: skip
+    assert settled(Network(nodes=(node,))).seen.order[T12].groups is Chooser.CLIENT
 
 
 @pytest.mark.parametrize("refusal", [Refusal("rst"), Refusal("fin"), Refusal(alert=80)])

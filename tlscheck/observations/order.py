@@ -8,7 +8,7 @@ from tlscheck.model import State
 from tlscheck.observations.exchange import Exchange
 from tlscheck.observations.knowledge import GROUP, SUITE, Knowledge, finite_groups
 from tlscheck.observations.tls import Chooser, Order
-from tlscheck.wire.registry import SUITE_BY_NAME, Version
+from tlscheck.wire.registry import GROUP_BY_NAME, SUITE_BY_NAME, Version
 
 
 def order(known: Knowledge, version: Version) -> Order:
@@ -126,6 +126,10 @@ def _choices(
         if (dimension == GROUP and e.hello.shares) or not _free(known, e, version):
             continue
         offered, chosen = (e.suites, e.suite) if dimension == SUITE else (e.groups, e.group)
+        if dimension == GROUP and version is not Version.TLS_1_3:
+            # Whether finite fields are used, the suite decides.
+            kind = GROUP_BY_NAME[chosen].kind if chosen else ""
+            offered = tuple(name for name in offered if GROUP_BY_NAME[name].kind == kind)
         if dimension == SUITE and known.finite_negotiated and finite_groups(e):
             # DHE may have been passed over for want of a group.
             offered = tuple(n for n in offered if n == chosen or not SUITE_BY_NAME[n].finite)

@@ -39,6 +39,9 @@ _SCHEMES_OF = {
     "secp256r1": ("ecdsa_secp256r1_sha256",),
     "secp384r1": ("ecdsa_secp384r1_sha384",),
     "secp521r1": ("ecdsa_secp521r1_sha512",),
+    "RSA-PSS": ("rsa_pss_pss_sha256", "rsa_pss_pss_sha384", "rsa_pss_pss_sha512"),
+    "Ed25519": ("ed25519",),
+    "Ed448": ("ed448",),
     "": ("rsa_pss_rsae_sha256", "ecdsa_secp256r1_sha256"),
 }
 
