@@ -126,7 +126,7 @@ def test_connections_are_counted_where_they_arrive(
 
 def test_one_subject_alone(nginx: Start, proxy: Callable[..., Proxy]) -> None:
     between = proxy(nginx(STRICT))
-    for subject, most in (("http", 5), ("certificate", 60)):
+    for subject, most in (("http", 5), ("certificate", 64)):
         before = between.connections
         one = only(look(between, subjects=(subject,)))
         assert set(one.seen) == {subject}
