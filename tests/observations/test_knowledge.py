@@ -12,7 +12,14 @@ import pytest
 from tests.simulator import START, Choice, Simulated, plain_hello
 from tlscheck.model import State
 from tlscheck.observations.exchange import End, Exchange
-from tlscheck.observations.knowledge import GROUP, SCHEME, SUITE, Knowledge, candidates
+from tlscheck.observations.knowledge import (
+    GROUP,
+    SCHEME,
+    SUITE,
+    Knowledge,
+    authentication_of,
+    candidates,
+)
 from tlscheck.observations.refusals import CALM, SOFT_NEEDED
 from tlscheck.probes.asker import Asker, Question
 from tlscheck.wire.hello import Content, record
@@ -513,6 +520,25 @@ def modern(
     groups: Sequence[str], suites: Sequence[str] = (AES,), shares: Sequence[str] = ()
 ) -> Question:
     return ASK.modern(suites, groups, candidates(T13, SCHEME), shares=shares)
+
+
+@pytest.mark.parametrize(
+    ("suite", "scheme"),
+    [(ECDSA, "ecdsa_sha1"), (ECDSA, "ed25519"), ("TLS_DHE_DSS_WITH_AES_128_CBC_SHA", "dsa_sha1")],
+)
+def test_schemes_of_another_kind_of_certificate_are_not_refused(suite: str, scheme: str) -> None:
+    # Once a false refusal: OpenSSL chooses among several certificates by the suite.
+    own = SUITE_BY_NAME[suite]
+    answer = yes(T12, suite, scheme=scheme, prime=FFDHE_PRIMES["ffdhe2048"] if own.finite else 0)
+    left = [name for name in candidates(T12, SCHEME) if name not in (SCHEME_NAME, scheme)]
+    asked = classic([GCM], schemes=left)
+    both = classic([GCM, suite], schemes=left)
+    k = known((classic([GCM]), yes(T12, GCM)), (classic([suite]), answer), (asked, NO), (both, NO))
+    claims = k.claims(T12, SCHEME)
+    assert claims["rsa_pkcs1_md5"] == 1
+    others = [name for name in left if authentication_of(name) == own.authentication]
+    assert others
+    assert not any(claims[name] for name in others)
 
 
 def test_an_empty_key_share_that_is_refused_refuses_no_group() -> None:

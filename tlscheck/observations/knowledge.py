@@ -636,14 +636,16 @@ def finite_control(e: Exchange) -> bool:
     return e.group_codes == (FINITE_CONTROL,)
 
 
-_KINDS = {"rsa": "RSA", "pss_rsae": "RSA", "pss_pss": "RSA", "ecdsa": "ECDSA", "eddsa": "ECDSA"}
+_OWN_SUITES = {"rsa": "RSA", "pss_rsae": "RSA", "pss_pss": "RSA", "dsa": "DSS"}
 
 
 def authentication_of(scheme: str) -> str:
-    """The authentication of the suites that are signed with *scheme* in TLS 1.2, empty for that of
-    none or of any.
+    """The authentication of the suites that are signed with *scheme* in TLS 1.2.
+
+    RSA and DSA keys have suites of their own; all other keys come with those of ECDSA, as those of
+    EdDSA do (RFC 8422, section 5.1.3).
     """
-    return _KINDS.get(SCHEME_BY_NAME[scheme].kind, "")
+    return _OWN_SUITES.get(SCHEME_BY_NAME[scheme].kind, "ECDSA")
 
 
 def finite_alone(suites: Iterable[str]) -> frozenset[str]:
